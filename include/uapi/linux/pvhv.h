@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * /dev/pvhv: domains and vCPUs.
+ *
+ * /dev/pvhv makes domains, a domain's descriptor makes vCPUs and the console,
+ * a vCPU's descriptor runs. Guest RAM is memory of the process that made the
+ * domain; only that process may call PVHV_RUN. Closing the last descriptor
+ * ends the domain. Unknown flags and non-zero padding are refused with EINVAL.
+ */
+#ifndef _UAPI_LINUX_PVHV_H
+#define _UAPI_LINUX_PVHV_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+#define PVHV_API_VERSION	1
+#define PVHV_MAX_VCPUS		64
+#define PVHV_MAX_MEMORY_SLOTS	8
+#define PVHV_MESSAGE_LEN	256
+
+/**
+ * struct pvhv_info - PVHV_GET_INFO on /dev/pvhv
+ * @api_version:	PVHV_API_VERSION of the module
+ * @abi_version:	PVHV_ABI_VERSION that guests see
+ * @features:		PVHV_F_xxx of <pvhv/start_info.h>
+ * @tsc_khz:		frequency of the TSC
+ * @max_vcpus:		vCPUs that a domain may have now
+ * @nr_domains:		domains that exist
+ * @switcher:		PVHV_SWITCHER_xxx: how this host is entered and left
+ * @reserved:		0
+ */
+struct pvhv_info {
+	__u32 api_version;
+	__u32 abi_version;
+	__u64 features;
+	__u64 tsc_khz;
+	__u32 max_vcpus;
+	__u32 nr_domains;
+	__u64 switcher;
+	__u64 reserved[4];
+};
+#define PVHV_SWITCHER_PCID	(1ULL << 0)
+#define PVHV_SWITCHER_LA57	(1ULL << 1)
+#define PVHV_SWITCHER_PTI	(1ULL << 2)
+#define PVHV_SWITCHER_FSGSBASE	(1ULL << 3)
+#define PVHV_SWITCHER_INVPCID	(1ULL << 4)
+#define PVHV_SWITCHER_RSB_FILL	(1ULL << 5)
+#define PVHV_SWITCHER_IBRS	(1ULL << 6)
+#define PVHV_SWITCHER_VERW	(1ULL << 7)
+#define PVHV_SWITCHER_IBPB	(1ULL << 8)
+
+/**
+ * struct pvhv_create_domain - PVHV_CREATE_DOMAIN on /dev/pvhv
+ * @flags:		0
+ * @max_shadow_pages:	limit of page-table pages the host may use, 0: by RAM size
+ * @domid:		out: number of the domain
+ * @reserved:		0
+ *
+ * Returns a descriptor of the domain.
+ */
+struct pvhv_create_domain {
+	__u64 flags;
+	__u64 max_shadow_pages;
+	__u32 domid;
+	__u32 reserved[5];
+};
+
+/**
+ * struct pvhv_memory - PVHV_SET_MEMORY on a domain, before the first vCPU runs
+ * @slot:	0..PVHV_MAX_MEMORY_SLOTS-1, each set once
+ * @flags:	0
+ * @gpa:	first guest-physical address, page aligned
+ * @size:	bytes, a multiple of 4096
+ * @hva:	address in the caller's memory, page aligned
+ *
+ * EEXIST: slot or addresses in use. The memory need not be populated.
+ */
+struct pvhv_memory {
+	__u32 slot;
+	__u32 flags;
+	__u64 gpa;
+	__u64 size;
+	__u64 hva;
+};
+
+/**
+ * struct pvhv_vcpu_regs - PVHV_GET_REGS, PVHV_SET_REGS on a vCPU that is not running
+ * @rax..@r15:	general registers
+ * @rip:	canonical
+ * @rflags:	as the guest sees them in user mode; in kernel mode IF is VIF
+ * @cs, @ds, @es, @fs, @gs, @ss: selectors, RPL 3 or null
+ * @fs_base, @gs_base: of the current mode
+ * @cr2, @cr3:	virtual; cr3 is a gpa
+ * @mode:	0: kernel, 1: user
+ * @reserved:	0
+ */
+struct pvhv_vcpu_regs {
+	__u64 rax, rbx, rcx, rdx, rsi, rdi, rbp, rsp;
+	__u64 r8, r9, r10, r11, r12, r13, r14, r15;
+	__u64 rip, rflags;
+	__u64 fs_base, gs_base;
+	__u64 cr2, cr3;
+	__u16 cs, ds, es, fs, gs, ss;
+	__u32 mode;
+	__u64 reserved[4];
+};
+
+/**
+ * struct pvhv_run - PVHV_RUN on a vCPU
+ * @exit:	out: PVHV_EXIT_xxx
+ * @reserved:	0
+ *
+ * Returns 0 when the vCPU has something for its owner, EINTR when a signal
+ * came (call again), EPERM in another process than the domain's, EINVAL
+ * before PVHV_SET_REGS.
+ */
+struct pvhv_run {
+	__u32 exit;
+	__u32 reserved[3];
+};
+#define PVHV_EXIT_ENDED		1	/* the domain has ended; see PVHV_GET_STATE */
+#define PVHV_EXIT_STOPPED	2	/* this vCPU was stopped by the guest (PVHV_HC_VCPU_DOWN) */
+
+/**
+ * struct pvhv_state - PVHV_GET_STATE on a domain
+ * @state:	PVHV_STATE_xxx
+ * @crash:	PVHV_CRASH_xxx when crashed
+ * @message:	why it ended, in words; NUL-terminated, may hold guest's text
+ *		(printable ASCII only)
+ * @reserved:	0
+ */
+struct pvhv_state {
+	__u32 state;
+	__u32 crash;
+	__u64 reserved[2];
+	char  message[PVHV_MESSAGE_LEN];
+};
+#define PVHV_STATE_CREATED	0
+#define PVHV_STATE_RUNNING	1
+#define PVHV_STATE_PAUSED	2
+#define PVHV_STATE_POWEROFF	3	/* ended by the guest */
+#define PVHV_STATE_REBOOT	4	/* ended by the guest, which wants to be started again */
+#define PVHV_STATE_CRASHED	5	/* ended by the hypervisor or by the guest's panic */
+#define PVHV_STATE_KILLED	6	/* ended by PVHV_CONTROL_KILL */
+
+#define PVHV_CRASH_NONE		0
+#define PVHV_CRASH_PANIC	1	/* the guest reported its own panic */
+#define PVHV_CRASH_EVENT	2	/* an event could not be delivered */
+#define PVHV_CRASH_TRIPLE_FAULT	3	/* a double fault could not be delivered */
+#define PVHV_CRASH_MEMORY	4	/* guest RAM could not be had from the host */
+#define PVHV_CRASH_HYPERCALL	5	/* misuse that has no error return */
+#define PVHV_CRASH_HOST		6	/* an invariant of the module was broken: report a bug */
+
+/* PVHV_CONTROL on a domain: argument */
+#define PVHV_CONTROL_PAUSE	1	/* returns when no vCPU runs any more */
+#define PVHV_CONTROL_RESUME	2
+#define PVHV_CONTROL_KILL	3
+#define PVHV_CONTROL_POWEROFF	4	/* ask the guest for an orderly power-off */
+#define PVHV_CONTROL_REBOOT	5	/* ask the guest for an orderly reboot */
+#define PVHV_CONTROL_NMI	6	/* NMI to the first vCPU */
+
+/**
+ * struct pvhv_stat - one counter of PVHV_GET_STATS
+ * @name:	NUL-terminated; counters are only ever added
+ * @value:	events since creation, or for names ending in "_now" a level
+ */
+struct pvhv_stat {
+	char  name[24];
+	__u64 value;
+};
+
+/**
+ * struct pvhv_stats - PVHV_GET_STATS on a domain
+ * @count:	in: room in @stats, out: counters there are
+ * @reserved:	0
+ * @stats:	user address of struct pvhv_stat[]
+ */
+struct pvhv_stats {
+	__u32 count;
+	__u32 reserved;
+	__u64 stats;
+};
+
+#define PVHV_IOC		0xB7
+/* on /dev/pvhv */
+#define PVHV_GET_INFO		_IOR(PVHV_IOC, 0x00, struct pvhv_info)
+#define PVHV_CREATE_DOMAIN	_IOWR(PVHV_IOC, 0x01, struct pvhv_create_domain)
+/* on a domain */
+#define PVHV_SET_MEMORY		_IOW(PVHV_IOC, 0x10, struct pvhv_memory)
+#define PVHV_CREATE_VCPU	_IO(PVHV_IOC, 0x11)	/* argument: number; returns a descriptor */
+/* returns a descriptor: read gives guest output, write gives it input, poll */
+#define PVHV_GET_CONSOLE	_IO(PVHV_IOC, 0x12)
+#define PVHV_CONTROL		_IO(PVHV_IOC, 0x13)
+#define PVHV_GET_STATE		_IOR(PVHV_IOC, 0x14, struct pvhv_state)
+#define PVHV_GET_STATS		_IOWR(PVHV_IOC, 0x15, struct pvhv_stats)
+/* on a vCPU */
+#define PVHV_GET_REGS		_IOR(PVHV_IOC, 0x20, struct pvhv_vcpu_regs)
+#define PVHV_SET_REGS		_IOW(PVHV_IOC, 0x21, struct pvhv_vcpu_regs)
+#define PVHV_RUN		_IOWR(PVHV_IOC, 0x22, struct pvhv_run)
+
+#endif /* _UAPI_LINUX_PVHV_H */
