@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash disable=SC2034
+#
+# Sourced by the bash scripts of this tree: places, progress lines, locks.
+
+pvhv_top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+pvhv_cache=${XDG_CACHE_HOME:-$HOME/.cache}/pvhv
+pvhv_log=$pvhv_cache/log
+pvhv_jobs=${PVHV_JOBS:-$(nproc)}
+mkdir -p "$pvhv_log"
+
+say() { echo "pvhv: $*" >&2; }
+die() { echo "pvhv: $*" >&2; exit 1; }
+
+# step TEXT LOG COMMAND...: one line before a long command, whose output goes
+# to the file LOG in the log directory; its last lines are shown when it fails.
+step() {
+	local text=$1 log=$pvhv_log/$2 start=$SECONDS rc=0
+	shift 2
+	say "$text (log: $log)"
+	"$@" >"$log" 2>&1 </dev/null || rc=$?
+	if [ $rc -ne 0 ]; then
+		tail -n 25 "$log" >&2
+		say "FAILED with status $rc: $text (log: $log)"
+		return $rc
+	fi
+	say "done in $((SECONDS - start)) s: $text"
+}
+
+# locked NAME: hold the lock NAME until this script ends. Descriptor 9 is
+# not inherited on purpose by daemons: nothing here starts any.
+locked() {
+	mkdir -p "$pvhv_cache/lock"
+	exec 9>"$pvhv_cache/lock/$1"
+	flock -n 9 && return
+	say "waiting for another build of $1"
+	flock 9
+}
+
+# hash_files FILE...: one hash over names and contents, in the order given.
+hash_files() { sha256sum -- "$@" | sha256sum | cut -c1-16; }
+
+# drop_old PATTERN KEEP: remove cached results of older contents but the KEEP
+# newest. Whoever still uses one holds its files open, so this is safe.
+drop_old() {
+	local old
+	# shellcheck disable=SC2012,SC2086 # a pattern, and names made here
+	ls -dt "$pvhv_cache"/$1 2>/dev/null | tail -n +"$(($2 + 1))" |
+		while read -r old; do rm -rf "$old"; done
+}
