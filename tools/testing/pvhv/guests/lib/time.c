@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Test guests: time and what CPU this is. */
+#include "guest.h"
+
+u64 now(void)
+{
+	return hc_get_time();
+}
+
+void delay_ns(u64 ns)
+{
+	u64 end = now() + ns;
+
+	while (now() < end)
+		asm volatile("pause");
+}
+
+u64 rdtsc(void)
+{
+	u32 low, high;
+
+	asm volatile("lfence; rdtsc" : "=a"(low), "=d"(high) : : "memory");
+	return (u64)high << 32 | low;
+}
+
+/* The hypervisor's view; CPUID itself may show the host's */
+void cpuid(u32 leaf, u32 sub, u32 *a, u32 *b, u32 *c, u32 *d)
+{
+	if (hc_cpuid(leaf, sub))
+		panic("CPUID(%#x, %#x) is refused", leaf, sub);
+	*a = vp->cpuid[0];
+	*b = vp->cpuid[1];
+	*c = vp->cpuid[2];
+	*d = vp->cpuid[3];
+}
+
+bool have_fsgsbase(void)
+{
+	return start_info.features & PVHV_F_FSGSBASE;
+}
