@@ -14,11 +14,16 @@ die() { echo "pvhv: $*" >&2; exit 1; }
 
 # step TEXT LOG COMMAND...: one line before a long command, whose output goes
 # to the file LOG in the log directory; its last lines are shown when it fails.
+# COMMAND may be a function, which ends at its first error: so call step
+# neither in a condition nor before || (bash would ignore errors inside).
 step() {
-	local text=$1 log=$pvhv_log/$2 start=$SECONDS rc=0
+	local text=$1 log=$pvhv_log/$2 start=$SECONDS rc
 	shift 2
 	say "$text (log: $log)"
-	"$@" >"$log" 2>&1 </dev/null || rc=$?
+	set +e
+	(set -e; "$@") >"$log" 2>&1 </dev/null
+	rc=$?
+	set -e
 	if [ $rc -ne 0 ]; then
 		tail -n 25 "$log" >&2
 		say "FAILED with status $rc: $text (log: $log)"
@@ -37,8 +42,9 @@ locked() {
 	flock 9
 }
 
-# hash_files FILE...: one hash over names and contents, in the order given.
-hash_files() { sha256sum -- "$@" | sha256sum | cut -c1-16; }
+# hash_files FILE...: one hash over names and contents, in the order given;
+# the same in every clone.
+hash_files() { sha256sum -- "$@" | sed "s,$pvhv_top/,," | sha256sum | cut -c1-16; }
 
 # drop_old PATTERN KEEP: remove cached results of older contents but the KEEP
 # newest. Whoever still uses one holds its files open, so this is safe.

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# pvhv: "make help" tells the targets. Kbuild describes the module itself.
+
+# The kernel to build for: the running one if its headers are here, else the
+# newest that is installed.
+KDIR ?= $(firstword $(wildcard /lib/modules/$(shell uname -r)/build) \
+	$(shell ls -d /lib/modules/*/build 2>/dev/null | sort -rV))
+# Its name as uname -r tells it (Debian's kernel.release says another).
+KVER = $(shell sed -n 's/^.define UTS_RELEASE "\(.*\)"/\1/p' \
+	$(KDIR)/include/generated/utsrelease.h 2>/dev/null)
+# Objects of each kernel apart, and nothing but sources in the source tree.
+BUILD ?= $(CURDIR)/build/$(KVER)
+TESTING := tools/testing/pvhv
+HOSTVM := $(TESTING)/hostvm
+
+# Use all CPUs unless the caller's own -j says otherwise.
+JOBS = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+
+all: module
+
+help:
+	@echo  'For everybody:'
+	@echo  '  demo          boot a Linux guest under pvhv.ko inside a host VM:'
+	@echo  '                an interactive shell with a terminal, else a scripted session'
+	@echo  '  check         all tests (about an hour from scratch); ends with "N passed, N failed"'
+	@echo  '  check-quick   those that take a few minutes'
+	@echo  '  check TESTS="NAME..."   some; $(TESTING)/check --list names them'
+	@echo  'For developers:'
+	@echo  '  all, module   pvhv.ko for the kernel of KDIR= (now: $(KDIR))'
+	@echo  '                in build/KERNEL/; W=1 and C=2 as in the kernel'
+	@echo  '  module-debug  the same for the debug host kernel'
+	@echo  '  tools         the pvhv command'
+	@echo  '  guest         the guest kernel, in build/guest/'
+	@echo  '  debug-kernel  the debug host kernel (KASAN, lockdep, ...)'
+	@echo  '  docs          man pages and documentation, no warning allowed'
+	@echo  '  bench         pvhv against native, in instructions'
+	@echo  '  check-bochs   the second judge of the world switch (slow)'
+	@echo  '  setup         install the Debian packages that are missing'
+	@echo  '  clean         remove build/ and the tools; caches stay in'
+	@echo  '                $${XDG_CACHE_HOME:-~/.cache}/pvhv and can always be deleted'
+	@echo  'Run any command in the host VM:  $(HOSTVM) [OPTION]... -- COMMAND'
+
+# Every target that needs packages installs what is missing, which takes
+# 40 ms when there is nothing to do.
+setup:
+	@scripts/setup
+
+# KDIR is looked up by the second make, when the headers are there.
+module: setup
+	@+$(MAKE) --no-print-directory __module
+
+__module:
+	@test -n "$(KVER)" || { echo "pvhv: no kernel headers in KDIR=$(KDIR)" >&2; exit 1; }
+	@mkdir -p $(BUILD)
+	@scripts/sync-sources $(BUILD)
+	+@flock $(BUILD)/.lock $(MAKE) --no-print-directory $(JOBS) -C $(KDIR) M=$(BUILD) modules
+
+module-debug: setup
+	@dir=$$(scripts/build-debug-kernel) && \
+		$(MAKE) --no-print-directory __module KDIR=$$dir/build
+
+tools: setup
+	+@if [ -e tools/pvhv/Makefile ]; then $(MAKE) --no-print-directory -C tools/pvhv; \
+	else echo "pvhv: tools/pvhv is not there yet" >&2; fi
+
+guest: setup
+	@scripts/build-guest
+
+debug-kernel: setup
+	@scripts/build-debug-kernel
+
+docs:
+	@scripts/setup base docs
+	@scripts/build-docs
+
+demo: setup
+	@$(TESTING)/demo
+
+bench: module tools guest
+	@$(TESTING)/bench/run
+
+# Builds what it needs itself, each as a test.
+check: setup
+	@$(TESTING)/check $(TESTS)
+
+check-quick: setup
+	@$(TESTING)/check --quick $(TESTS)
+
+check-bochs: module guest
+	@scripts/setup base bochs
+	@$(TESTING)/bochs/run
+
+clean:
+	rm -rf build
+	@if [ -e tools/pvhv/Makefile ]; then $(MAKE) --no-print-directory -C tools/pvhv clean; fi
+
+.PHONY: all help setup module __module module-debug tools guest debug-kernel \
+	docs demo bench check check-quick check-bochs clean
