@@ -92,6 +92,8 @@ TEST(every_number_with_zeroes)
 	for (u64 nr = 0; nr < PVHV_NR_HYPERCALLS + 40; nr++) {
 		long r;
 
+		if (nr == PVHV_HC_VCPU_SETUP)
+			continue;	/* what is at gpa 0 might be taken for a good one */
 		fill(0, nr, 0, 0, 0, 0);
 		r = hc_multicall(gpa_of(calls), 1);
 		check(r == 1 || r < 0, "call %lu in a batch: %ld calls were done", nr, r);

@@ -133,6 +133,10 @@ int memcmp(const void *a, const void *b, size_t n);
 size_t strlen(const char *s);
 int strcmp(const char *a, const char *b);
 
+/* cmdline.c */
+void start_init(u64 start_gpa);
+const char *cmdline_value(const char *key);	/* of key=value, or NULL */
+
 /* main.c */
 struct test {
 	const char *name;
@@ -156,8 +160,6 @@ __printf(1, 2) void skip(const char *fmt, ...);
 		check(v_ == w_, what " is %#lx, not %#lx",		\
 		      ##__VA_ARGS__, v_, w_);				\
 	})
-
-const char *cmdline_value(const char *key);	/* of key=value, or NULL */
 
 /* trap.c */
 struct trap {

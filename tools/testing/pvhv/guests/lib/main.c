@@ -2,9 +2,6 @@
 /* Test guests: run the tests of one guest. */
 #include "guest.h"
 
-struct pvhv_start_info start_info;
-char cmdline[256];
-
 extern const struct test tests_start[], tests_end[];
 void guest_start(u64 start_gpa);
 
@@ -35,35 +32,13 @@ void skip(const char *fmt, ...)
 	va_end(args);
 }
 
-const char *cmdline_value(const char *key)
-{
-	static char value[128];
-	size_t n = strlen(key), i;
-	const char *p = cmdline;
-
-	while (*p) {
-		if (!memcmp(p, key, n) && p[n] == '=') {
-			for (p += n + 1, i = 0; *p && *p != ' ' && i < sizeof(value) - 1; i++)
-				value[i] = *p++;
-			value[i] = 0;
-			return value;
-		}
-		while (*p && *p++ != ' ')
-			;
-	}
-	return NULL;
-}
-
 void guest_start(u64 start_gpa)
 {
-	struct pvhv_start_info *si = va_of(start_gpa);
 	const struct test *t;
 	const char *only;
 	int n = 0;
 
-	start_info = *si;
-	memcpy(cmdline, va_of(si->cmdline), si->cmdline_len < sizeof(cmdline) ?
-	       si->cmdline_len : sizeof(cmdline) - 1);
+	start_init(start_gpa);
 	mm_init();
 	vcpu_setup();
 	only = cmdline_value("test");
