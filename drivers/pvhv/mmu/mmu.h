@@ -10,14 +10,14 @@
  *
  * Who calls what, and in which context:
  *
- *   sleepable		pvhv_mmu_init/destroy, _vcpu_init/destroy, _topup,
- *			_mm_drop, _load_root, _flush_*_step
- *   under spinlocks	pvhv_mmu_fault, _translate, _sync_hints, _hw_root
+ *   may sleep		pvhv_mmu_init/destroy, _vcpu_init/destroy, _topup,
+ *			_mm_drop, _load_root
+ *   no spinlocks held	_flush_*_step: they call pvhv_mmu_host_flush(), but do
+ *			not sleep by themselves
+ *   anywhere		pvhv_mmu_fault, _translate, _sync_hints, _hw_root
  *   MMU notifier	pvhv_mmu_invalidate_begin/end
  *
- * The steps are listed as sleepable because they call pvhv_mmu_host_flush();
- * by themselves they do not sleep. A struct pvhv_mmu_vcpu is used by one thread
- * at a time.
+ * A struct pvhv_mmu_vcpu is used by one thread at a time.
  *
  * Hardware TLBs. Whatever narrows or unlinks an entry increments mmu->tlb_gen.
  * A vCPU remembers the value that it last flushed its hardware TLB at (read
@@ -32,6 +32,7 @@
 #define _PVHV_MMU_H
 
 #include <linux/atomic.h>
+#include <linux/bits.h>
 #include <linux/list.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
@@ -42,16 +43,16 @@ struct pvhv_rmap_chunk;
 struct pvhv_root;
 
 /* What an access is: the bits of the hardware's page-fault error code. */
-#define PVHV_ACC_WRITE		(1u << 1)
-#define PVHV_ACC_USER		(1u << 2)	/* guest user mode */
-#define PVHV_ACC_FETCH		(1u << 4)
+#define PVHV_ACC_WRITE		BIT(1)
+#define PVHV_ACC_USER		BIT(2)	/* guest user mode */
+#define PVHV_ACC_FETCH		BIT(4)
 
 /* Page-fault error code of the guest */
-#define PVHV_PF_P		(1u << 0)
-#define PVHV_PF_W		(1u << 1)
-#define PVHV_PF_U		(1u << 2)
-#define PVHV_PF_RSVD		(1u << 3)
-#define PVHV_PF_I		(1u << 4)
+#define PVHV_PF_P		BIT(0)
+#define PVHV_PF_W		BIT(1)
+#define PVHV_PF_U		BIT(2)
+#define PVHV_PF_RSVD		BIT(3)
+#define PVHV_PF_I		BIT(4)
 
 /* Results of pvhv_mmu_fault() and pvhv_mmu_translate(), besides -errno */
 #define PVHV_MMU_FILLED		0	/* let the guest try again */
@@ -64,8 +65,11 @@ struct pvhv_root;
 #define PVHV_MMU_RMAP_MAX	1024	/* mappings of one guest page; more drop the old ones */
 #define PVHV_MMU_FILL_SMALL	8	/* guest 4K leaves: a cache line of PTEs */
 #define PVHV_MMU_FILL_LARGE	16	/* pages of a guest 2M or 1G leaf per miss */
+#define PVHV_MMU_HINT_PAGES	1024	/* pages per pvhv_mmu_sync_hints(), the rest is missed */
+#define PVHV_MMU_KEEP_TABLES	8	/* emptied L1 tables that a tree keeps for reuse */
 #define PVHV_MMU_ROOT_BUCKETS	256
 #define PVHV_MMU_RMAP_LOCKS	64
+#define PVHV_MMU_RMAP_STRIPE	64	/* neighbouring gfns under one lock */
 
 /**
  * struct pvhv_mmu_config - what pvhv_mmu_init() is told
@@ -115,15 +119,19 @@ struct pvhv_mmu_stats {
  * struct pvhv_mmu_tree - shadow tables below one half of a PML4
  * @lock:	held to fill and to flush
  * @nr_leaves:	L1 tables it has
- * @root:	address space, NULL: the kernel half
+ * @nr_unbound:	those of them that shadow nothing now
  * @kuser:	kernel mode's own view of the user half
+ * @root:	address space, NULL: the kernel half
+ * @map:	which of @top there are
  * @top:	its L3 tables
  */
 struct pvhv_mmu_tree {
-	spinlock_t lock;
+	spinlock_t lock;	/* shape and contents */
 	u32 nr_leaves;
+	u32 nr_unbound;
 	bool kuser;
 	struct pvhv_root *root;
+	DECLARE_BITMAP(map, 256);
 	struct pvhv_mmu_table *top[256];
 };
 
@@ -144,7 +152,6 @@ struct pvhv_mmu_cache {
 /**
  * struct pvhv_mmu - the MMU of a domain; embedded there
  * @tlb_gen:		see the head of this file
- * @narrowing:		operations that may have narrowed but not yet told @tlb_gen
  * @rsvd:		physical address bits that a guest entry must not have
  * @levels:		of the hardware tables
  * @max_pages:		limit of @pages
@@ -175,7 +182,6 @@ struct pvhv_mmu_cache {
  */
 struct pvhv_mmu {
 	atomic64_t tlb_gen;
-	atomic_t narrowing;
 	u64 rsvd;
 	unsigned int levels;
 	u64 max_pages;
@@ -184,13 +190,13 @@ struct pvhv_mmu {
 	struct pvhv_mmu_tree kernel;
 	u64 *master;
 
-	spinlock_t inval_lock;
+	spinlock_t inval_lock;	/* the next four */
 	unsigned long inval_seq;
 	unsigned long inval_count;
 	u64 inval_first;
 	u64 inval_last;
 
-	spinlock_t roots_lock;
+	spinlock_t roots_lock;	/* the next six, and users of roots */
 	struct hlist_head roots[PVHV_MMU_ROOT_BUCKETS];
 	struct list_head idle;
 	struct list_head all;
@@ -198,7 +204,7 @@ struct pvhv_mmu {
 	unsigned int nr_roots;
 	u64 next_root_id;
 
-	spinlock_t pool_lock;
+	spinlock_t pool_lock;	/* pool, old_stats */
 	struct pvhv_mmu_cache pool;
 	atomic64_t pages;
 	atomic64_t tables;
@@ -206,6 +212,7 @@ struct pvhv_mmu {
 	atomic64_t evictions;
 	struct pvhv_mmu_stats old_stats;
 
+	/* by gfn: the reverse map; entries from or to "not present" */
 	spinlock_t rmap_locks[PVHV_MMU_RMAP_LOCKS];
 };
 

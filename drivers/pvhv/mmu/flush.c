@@ -1,0 +1,449 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * pvhv: making the shadow agree with the guest's tables again.
+ *
+ * A flush does not forget, it compares: for each shadow L1 table in the range
+ * the guest's upper levels are walked once, and then each *present* entry is
+ * compared with the guest's. What is still right stays, what permits too much
+ * is narrowed, the rest is removed. So fork's write protection of an address
+ * space costs one pass and no misses afterwards, and flushing twice (once on
+ * each vCPU) costs little the second time.
+ *
+ * An entry whose A bit the guest has cleared is removed, so that the next
+ * access sets it again. Entries are never made to permit more: misses do that.
+ */
+#include <linux/sched.h>
+
+#include "mmu_internal.h"
+
+static void op_count(struct pvhv_mmu_op *op, struct pvhv_mmu_table *t, unsigned int i)
+{
+	op->nr++;
+	op->gva = t->gva + ((u64)i << PAGE_SHIFT);
+}
+
+/**
+ * pvhv_op_zap_entry() - remove an entry
+ * @op:	notes it
+ * @t:	L1 table; the tree is locked
+ * @i:	index; the host may have removed the entry already
+ */
+void pvhv_op_zap_entry(struct pvhv_mmu_op *op, struct pvhv_mmu_table *t, unsigned int i)
+{
+	u64 gfn = t->gfn[i];
+	spinlock_t *lock = pvhv_rmap_lock(op->mmu, gfn);
+
+	__clear_bit(i, t->map);
+	spin_lock(lock);
+	if (t->spt[i]) {
+		WRITE_ONCE(t->spt[i], 0);
+		pvhv_rmap_remove(op->mmu, gfn, &t->spt[i]);
+		op->gen = atomic64_inc_return(&op->mmu->tlb_gen);
+		op_count(op, t, i);
+		op->stats->zaps++;
+	}
+	spin_unlock(lock);
+}
+
+/**
+ * pvhv_op_zap_table() - remove all entries of a table
+ * @op:	notes them
+ * @t:	L1 table; the tree is locked
+ */
+void pvhv_op_zap_table(struct pvhv_mmu_op *op, struct pvhv_mmu_table *t)
+{
+	unsigned int i;
+
+	for_each_set_bit(i, t->map, 512)
+		pvhv_op_zap_entry(op, t, i);
+}
+
+/* Let entry @i, last seen as @old, permit no more than @acc. */
+static void op_narrow_entry(struct pvhv_mmu_op *op, struct pvhv_mmu_table *t, unsigned int i,
+			    u64 old, u64 acc)
+{
+	u64 new = (old & (acc | ~PT_W)) | (~acc & PT_NX);
+
+	if (likely(new == old))
+		return;
+	/* no rmap lock: it stays present, or the host is removing it */
+	if (cmpxchg(&t->spt[i], old, new) != old)
+		return;
+	op->owe = true;
+	op_count(op, t, i);
+	op->stats->narrowed++;
+}
+
+/**
+ * pvhv_op_publish() - before the tree is unlocked: tell tlb_gen
+ * @op:	the operation
+ */
+void pvhv_op_publish(struct pvhv_mmu_op *op)
+{
+	if (op->owe)
+		op->gen = atomic64_inc_return(&op->mmu->tlb_gen);
+	op->owe = false;
+}
+
+/**
+ * pvhv_op_finish() - after the tree is unlocked: give unlinked tables back
+ * @op:		the operation
+ * @live:	a CPU may be walking them
+ */
+void pvhv_op_finish(struct pvhv_mmu_op *op, bool live)
+{
+	struct pvhv_mmu_table *t;
+
+	WARN_ON_ONCE(op->owe);
+	if (!op->gather)
+		return;
+	if (live)
+		pvhv_mmu_host_flush(op->mmu);
+	while ((t = op->gather)) {
+		op->gather = t->next;
+		pvhv_pool_put_table(op->mmu, t);
+	}
+}
+
+/* The guest has nothing here any more, or something else. */
+static void leaf_drop(struct pvhv_mmu_op *op, struct pvhv_mmu_tree *tree, struct pvhv_mmu_table *t)
+{
+	pvhv_op_zap_table(op, t);
+	pvhv_table_bind(tree, t, PVHV_UNBOUND, 0, 0);
+	if (tree->nr_unbound > PVHV_MMU_KEEP_TABLES)
+		pvhv_table_unlink(op, tree, t);
+}
+
+/* What entry @i must not exceed: 0 if it must go */
+static u64 entry_limit(const struct pvhv_mmu *mmu, const struct pvhv_mmu_tree *tree,
+		       const struct pvhv_mmu_table *t, unsigned int i, u64 pte)
+{
+	u64 acc = t->acc & (pte ^ PT_NX);
+
+	if ((pte & (PT_P | PT_A)) != (PT_P | PT_A) || (pte & mmu->rsvd))
+		return 0;
+	if ((pte & PT_ADDR) >> PAGE_SHIFT != t->gfn[i])
+		return 0;
+	if (!(pte & PT_D))
+		acc &= ~ACC_W;
+	if (tree->kuser && (acc & ACC_U))
+		acc &= ~ACC_X;
+	else if (tree->root && !tree->kuser && !(acc & ACC_U))
+		return 0;
+	/* never 0 for what may stay */
+	return acc | PT_P;
+}
+
+static void resync_small(struct pvhv_mmu_op *op, struct pvhv_mmu_tree *tree,
+			 struct pvhv_mmu_table *t, unsigned int i, unsigned int last)
+{
+	unsigned int line_of = ~0u;
+	u64 line[8];
+
+	for (i = find_next_bit(t->map, last + 1, i); i <= last;
+	     i = find_next_bit(t->map, last + 1, i + 1)) {
+		u64 spte = READ_ONCE(t->spt[i]);
+		u64 limit;
+
+		if (unlikely(!spte)) {
+			__clear_bit(i, t->map);
+			continue;
+		}
+		if (i / 8 != line_of) {
+			line_of = i / 8;
+			/* what cannot be read now cannot be trusted now */
+			if (pvhv_gpt_read_line(op->mmu, t->gpa + line_of * 64, line))
+				memset(line, 0, sizeof(line));
+		}
+		limit = entry_limit(op->mmu, tree, t, i, line[i & 7]);
+		if (limit)
+			op_narrow_entry(op, t, i, spte, limit);
+		else
+			pvhv_op_zap_entry(op, t, i);
+	}
+}
+
+static void resync_large(struct pvhv_mmu_op *op, struct pvhv_mmu_table *t, u64 acc)
+{
+	unsigned int i;
+
+	for_each_set_bit(i, t->map, 512) {
+		u64 spte = READ_ONCE(t->spt[i]);
+
+		if (spte)
+			op_narrow_entry(op, t, i, spte, acc);
+		else
+			__clear_bit(i, t->map);
+	}
+}
+
+/**
+ * resync_leaf() - make an L1 table agree with the guest's
+ * @op:		notes what changes
+ * @tree:	where @t is
+ * @t:		the table; may be unlinked
+ * @cr3:	whose view it is
+ * @i:		first entry
+ * @last:	last entry
+ */
+static void resync_leaf(struct pvhv_mmu_op *op, struct pvhv_mmu_tree *tree,
+			struct pvhv_mmu_table *t, u64 cr3, unsigned int i, unsigned int last)
+{
+	struct pvhv_walk w;
+	u64 acc;
+
+	if (t->bind == PVHV_UNBOUND)
+		return;
+	op->stats->resyncs++;
+
+	/* nothing to keep: the next miss walks */
+	if (bitmap_empty(t->map, 512)) {
+		leaf_drop(op, tree, t);
+		return;
+	}
+	if (pvhv_walk(op->mmu, cr3, t->gva, 2, &w)) {
+		leaf_drop(op, tree, t);
+		return;
+	}
+
+	if (w.level == 1) {
+		if (t->bind != PVHV_BOUND_TABLE || t->gpa != w.gpa[1]) {
+			leaf_drop(op, tree, t);
+			return;
+		}
+		if (t->acc != w.acc) {
+			/* all entries depend on it, not only those of the range */
+			t->acc = w.acc;
+			i = 0;
+			last = 511;
+		}
+		resync_small(op, tree, t, i, last);
+		return;
+	}
+
+	acc = w.acc;
+	if (!(w.pte[w.level] & PT_D))
+		acc &= ~ACC_W;
+	if (t->bind != PVHV_BOUND_LARGE || t->gpa != w.gfn << PAGE_SHIFT ||
+	    !(w.pte[w.level] & PT_A) || (tree->root && !tree->kuser && !(acc & ACC_U))) {
+		leaf_drop(op, tree, t);
+		return;
+	}
+	t->acc = acc;
+	if (tree->kuser && (acc & ACC_U))
+		acc &= ~ACC_X;
+	resync_large(op, t, acc);
+}
+
+/*
+ * Resync what a tree has between @first and @last. True: @budget was used up,
+ * go on at *@cursor.
+ */
+static bool resync_tree(struct pvhv_mmu_op *op, struct pvhv_mmu_tree *tree, u64 cr3,
+			u64 first, u64 last, bool whole_tables, u64 *cursor,
+			unsigned int *budget)
+{
+	struct pvhv_mmu_table *t;
+	u64 gva = max(first, *cursor);
+	bool more = false;
+
+	spin_lock(&tree->lock);
+	while (gva <= last && (t = pvhv_tree_next(tree, gva)) && t->gva <= last) {
+		u64 base = t->gva;
+		unsigned int i = 0, j = 511;
+
+		if (!*budget) {
+			*cursor = base;
+			more = true;
+			break;
+		}
+		(*budget)--;
+		if (!whole_tables) {
+			i = base < first ? pvhv_index(first, 1) : 0;
+			j = last - base < PVHV_L1_SPAN ? pvhv_index(last, 1) : 511;
+		}
+		resync_leaf(op, tree, t, cr3, i, j);
+		gva = base + PVHV_L1_SPAN;
+		if (!gva)
+			break;
+	}
+	pvhv_op_publish(op);
+	spin_unlock(&tree->lock);
+	return more;
+}
+
+static void flush_note(struct pvhv_mmu_flush *fl, const struct pvhv_mmu_op *op)
+{
+	if (!op->nr && !op->unlinked)
+		return;
+	fl->single = !fl->any && op->nr == 1 && !op->unlinked;
+	fl->any = true;
+	fl->gva = op->gva;
+	fl->gen = op->gen;
+}
+
+/**
+ * pvhv_flush_step() - do part of a flush
+ * @mmu:	the domain's MMU
+ * @mv:		whose root is used
+ * @first:	first address
+ * @last:	last address
+ * @whole_tables: compare all entries of the tables touched
+ * @fl:		progress and outcome
+ *
+ * Return: 0 done, 1 call again.
+ */
+int pvhv_flush_step(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, u64 first, u64 last,
+		    bool whole_tables, struct pvhv_mmu_flush *fl)
+{
+	struct pvhv_root *root = mv->root;
+	struct pvhv_mmu_op op = { .mmu = mmu, .stats = &mv->stats };
+	unsigned int budget = PVHV_MMU_FLUSH_BATCH;
+	bool more = false;
+
+	for (; fl->phase < 3; fl->phase++, fl->cursor = 0) {
+		struct pvhv_mmu_tree *tree;
+		u64 from = first, to = last;
+
+		switch (fl->phase) {
+		case 0:
+			tree = &root->user;
+			break;
+		case 1:
+			tree = READ_ONCE(root->kuser);
+			break;
+		default:
+			tree = &mmu->kernel;
+			break;
+		}
+		if (fl->phase < 2)
+			to = min(to, PVHV_USER_END - 1);
+		else
+			from = max(from, PVHV_KERNEL_START);
+		if (!tree || from > to)
+			continue;
+		more = resync_tree(&op, tree, root->cr3, from, to, whole_tables, &fl->cursor,
+				   &budget);
+		if (more)
+			break;
+	}
+	flush_note(fl, &op);
+	pvhv_op_finish(&op, true);
+	return more;
+}
+
+/**
+ * pvhv_root_has_gen() - has an address space been made to agree already?
+ * @root:	the address space
+ * @gen:	with what
+ */
+bool pvhv_root_has_gen(struct pvhv_root *root, u64 gen)
+{
+	bool r;
+
+	spin_lock(&root->user.lock);
+	r = root->gen >= gen;
+	spin_unlock(&root->user.lock);
+	return r;
+}
+
+/**
+ * pvhv_mmu_flush_range_step() - PVHV_HC_FLUSH_RANGE
+ * @mmu:	the domain's MMU
+ * @mv:		the vCPU
+ * @start:	first address that has changed
+ * @end:	the first that has not; 0: to the end of the address space
+ * @new_gen:	what the address space has reached by this change, or 0
+ * @flags:	PVHV_FLUSH_FREED_TABLES
+ * @fl:		zeroed before the first step
+ *
+ * The work of a step is bounded; between the steps the caller may look at
+ * signals and reschedule.
+ *
+ * Return: 0 done, 1 call again with the same arguments.
+ */
+int pvhv_mmu_flush_range_step(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, u64 start, u64 end,
+			      u64 new_gen, u64 flags, struct pvhv_mmu_flush *fl)
+{
+	struct pvhv_root *root = mv->root;
+	u64 first = start & PAGE_MASK;
+	u64 last = end - 1;
+
+	if (first > last)
+		return 0;
+	/* another vCPU has done the same flush; ours finds its tlb_gen */
+	if (!fl->phase && !fl->cursor && pvhv_is_user_half(last) && root->ctx_id && new_gen &&
+	    pvhv_root_has_gen(root, new_gen))
+		return 0;
+	if (pvhv_flush_step(mmu, mv, first, last, flags & PVHV_FLUSH_FREED_TABLES, fl))
+		return 1;
+	if (root->ctx_id && new_gen) {
+		spin_lock(&root->user.lock);
+		if (new_gen == root->gen + 1)
+			root->gen = new_gen;
+		spin_unlock(&root->user.lock);
+	}
+	return 0;
+}
+
+/**
+ * pvhv_mmu_flush_all_step() - PVHV_HC_FLUSH_ALL
+ * @mmu:	the domain's MMU
+ * @mv:		the vCPU
+ * @new_gen:	what the address space has reached, or 0
+ * @flags:	PVHV_FLUSH_USER, PVHV_FLUSH_KERNEL
+ * @fl:		zeroed before the first step
+ *
+ * Return: 0 done, 1 call again with the same arguments.
+ */
+int pvhv_mmu_flush_all_step(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, u64 new_gen, u64 flags,
+			    struct pvhv_mmu_flush *fl)
+{
+	struct pvhv_root *root = mv->root;
+	u64 first = flags & PVHV_FLUSH_USER ? 0 : PVHV_KERNEL_START;
+	u64 last = flags & PVHV_FLUSH_KERNEL ? ~0ULL : PVHV_USER_END - 1;
+
+	if (first > last)
+		return 0;
+	if (!fl->phase && !fl->cursor && !(flags & PVHV_FLUSH_KERNEL) && root->ctx_id && new_gen &&
+	    pvhv_root_has_gen(root, new_gen))
+		return 0;
+	if (pvhv_flush_step(mmu, mv, first, last, true, fl))
+		return 1;
+	if ((flags & PVHV_FLUSH_USER) && root->ctx_id) {
+		spin_lock(&root->user.lock);
+		root->gen = max(root->gen, new_gen);
+		spin_unlock(&root->user.lock);
+	}
+	return 0;
+}
+
+/**
+ * pvhv_tree_zap() - remove everything from a tree
+ * @mmu:	the domain's MMU
+ * @tree:	the tree
+ * @live:	a CPU may be walking it
+ *
+ * May sleep. If it is live, others may fill it again meanwhile.
+ */
+void pvhv_tree_zap(struct pvhv_mmu *mmu, struct pvhv_mmu_tree *tree, bool live)
+{
+	struct pvhv_mmu_stats stats = {};
+	struct pvhv_mmu_table *t;
+
+	do {
+		struct pvhv_mmu_op op = { .mmu = mmu, .stats = &stats };
+		unsigned int budget = PVHV_MMU_FLUSH_BATCH;
+
+		spin_lock(&tree->lock);
+		while ((t = pvhv_tree_next(tree, 0)) && budget--) {
+			pvhv_op_zap_table(&op, t);
+			pvhv_table_bind(tree, t, PVHV_UNBOUND, 0, 0);
+			pvhv_table_unlink(&op, tree, t);
+		}
+		pvhv_op_publish(&op);
+		spin_unlock(&tree->lock);
+		pvhv_op_finish(&op, live);
+		cond_resched();
+	} while (t);
+}

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * pvhv: what the files of the shadow MMU share.
+ *
+ * Reading order: walk.c (the guest's tables), table.c (ours), rmap.c (who maps
+ * a page), shadow.c (filling), flush.c (agreeing again), root.c (address
+ * spaces), mmu.c (memory, limits, life cycle).
+ *
+ * Locks, outermost first:
+ *
+ *   tree->lock			shape and contents of one tree; the binding of
+ *				its L1 tables; the PML4 entries that point at it
+ *     mmu->rmap_locks[]	reverse map of a gfn; every change of an entry
+ *				from or to "not present"
+ *   mmu->roots_lock		which roots there are, and their use counts
+ *   mmu->pool_lock		spare objects
+ *   mmu->inval_lock		invalidations going on
+ *
+ * The last three nest with nothing. No two tree locks are held at once.
+ *
+ * The rules that the rest follows from:
+ *
+ * 1. A fill reads the guest's entry and installs its own under the tree lock;
+ *    a flush compares under the tree lock. So nothing read before a flush is
+ *    installed after it.
+ * 2. A present leaf entry is in the reverse map of its gfn, always: both change
+ *    under the gfn's rmap lock, and pvhv_mmu_invalidate_begin() needs no other.
+ * 3. Whoever removes an entry from the reverse map increments tlb_gen before
+ *    dropping the rmap lock; whoever narrows one or unlinks a table does so
+ *    before dropping the tree lock. Fills never narrow.
+ * 4. A table unlinked from a root that is loaded, or from the kernel half, is
+ *    given back only after pvhv_mmu_host_flush(). Nothing walks the others, and
+ *    what CPUs have cached of them goes when a vCPU sees tlb_gen at its entry.
+ * 5. A bound L1 table caches the guest's upper levels, as a CPU's paging-
+ *    structure caches do: a miss below it reads one guest entry. Each flush
+ *    that touches the table checks the binding.
+ */
+#ifndef _PVHV_MMU_INTERNAL_H
+#define _PVHV_MMU_INTERNAL_H
+
+#include <linux/bitmap.h>
+#include <linux/bits.h>
+#include <linux/kernel.h>
+#include <linux/lockdep.h>
+
+#include "access.h"
+#include "mmu.h"
+
+/* Page-table entries: the guest's and ours */
+#define PT_P		BIT_ULL(0)
+#define PT_W		BIT_ULL(1)
+#define PT_U		BIT_ULL(2)
+#define PT_A		BIT_ULL(5)
+#define PT_D		BIT_ULL(6)
+#define PT_PS		BIT_ULL(7)
+#define PT_NX		BIT_ULL(63)
+#define PT_ADDR		GENMASK_ULL(51, 12)
+
+/*
+ * Permissions combined over levels: PT_W and PT_U as they are and PT_NX
+ * inverted, "may be executed", so that combining is one AND.
+ */
+#define ACC_W		PT_W
+#define ACC_U		PT_U
+#define ACC_X		PT_NX
+#define ACC_ALL		(ACC_W | ACC_U | ACC_X)
+
+/* Ours: A and D are preset because the guest's are emulated at fill. */
+#define SPT_TABLE	(PT_P | PT_W | PT_U | PT_A)
+#define SPT_LEAF	(PT_P | PT_U | PT_A | PT_D)
+
+#define PVHV_L1_SPAN	BIT_ULL(21)	/* what an L1 table maps */
+#define PVHV_USER_END	BIT_ULL(47)
+#define PVHV_KERNEL_START (~0ULL << 47)
+
+/* Verdicts between the functions that fill, besides PVHV_MMU_xxx and -errno */
+#define FILL_WALK	2	/* the cached upper levels do not answer it */
+#define FILL_KUSER	3	/* a supervisor page in the user half */
+
+enum pvhv_bind {
+	PVHV_UNBOUND,		/* and then empty */
+	PVHV_BOUND_TABLE,	/* shadows a guest L1 table */
+	PVHV_BOUND_LARGE,	/* shadows 2 MiB of a larger guest leaf */
+};
+
+/**
+ * struct pvhv_mmu_table - a shadow table
+ * @spt:	the page that the hardware walks
+ * @parent:	NULL for L3
+ * @next:	in a list of spares or of tables to give back
+ * @gva:	first address that it maps
+ * @gpa:	L1: the guest's table, or what its large leaf maps at @gva
+ * @acc:	L1: permissions of the guest's levels above, or with the large leaf's
+ * @index:	in @parent, or in the tree's top
+ * @level:	1..3
+ * @bind:	L1: what @gpa and @acc are
+ * @map:	entries that are present; for L1, of which the host may have
+ *		removed some meanwhile
+ * @child:	L2, L3: the tables below
+ * @gfn:	L1: which page each present entry maps
+ */
+struct pvhv_mmu_table {
+	u64 *spt;
+	struct pvhv_mmu_table *parent;
+	struct pvhv_mmu_table *next;
+	u64 gva;
+	u64 gpa;
+	u64 acc;
+	u16 index;
+	u8 level;
+	u8 bind;
+	DECLARE_BITMAP(map, 512);
+	union {
+		DECLARE_FLEX_ARRAY(struct pvhv_mmu_table *, child);
+		DECLARE_FLEX_ARRAY(u32, gfn);
+	};
+};
+
+/**
+ * struct pvhv_root - an address space of the guest
+ * @hash:	in mmu->roots[], unless anonymous or dead
+ * @list:	in mmu->idle or mmu->dead, when loaded nowhere
+ * @all:	in mmu->all
+ * @next:	in a list of spares
+ * @cr3:	the guest's PML4 (gpa)
+ * @ctx_id:	its name, 0: anonymous
+ * @gen:	what its user half was last made to agree with; under user.lock
+ * @id:		never reused
+ * @users:	vCPUs that have it loaded
+ * @dead:	dropped while loaded
+ * @pml4:	[0] kernel mode, [1] user mode
+ * @pml5:	likewise, on hosts with five levels
+ * @kuser:	kernel mode's view of the user half, once it differs from @user
+ * @user:	the user half
+ */
+struct pvhv_root {
+	struct hlist_node hash;
+	struct list_head list;
+	struct list_head all;
+	struct pvhv_root *next;
+	u64 cr3;
+	u64 ctx_id;
+	u64 gen;
+	u64 id;
+	unsigned int users;
+	bool dead;
+	u64 *pml4[2];
+	u64 *pml5[2];
+	struct pvhv_mmu_tree *kuser;
+	struct pvhv_mmu_tree user;
+};
+
+#define PVHV_KERNEL_MODE	0
+#define PVHV_USER_MODE		1
+
+/**
+ * struct pvhv_walk - a walk of the guest's tables
+ * @gpa:	of the entry read at each level
+ * @pte:	that entry
+ * @upper:	permissions of the levels above the leaf
+ * @acc:	... and of the leaf
+ * @gfn:	page that the address is in; for -EAGAIN, page that is not resident
+ * @level:	of the leaf
+ * @error:	P and RSVD of the guest's fault
+ */
+struct pvhv_walk {
+	u64 gpa[5];
+	u64 pte[5];
+	u64 upper;
+	u64 acc;
+	u64 gfn;
+	int level;
+	u32 error;
+};
+
+/**
+ * struct pvhv_mmu_op - something that takes entries or tables away
+ * @mmu:	the domain's MMU
+ * @stats:	where it is counted
+ * @gather:	tables unlinked and not yet given back
+ * @nr:		entries narrowed or removed
+ * @unlinked:	tables have been unlinked
+ * @owe:	tlb_gen must be incremented before the tree lock is dropped
+ * @gva:	the last entry
+ * @gen:	tlb_gen after the last increment
+ */
+struct pvhv_mmu_op {
+	struct pvhv_mmu *mmu;
+	struct pvhv_mmu_stats *stats;
+	struct pvhv_mmu_table *gather;
+	unsigned int nr;
+	bool unlinked;
+	bool owe;
+	u64 gva;
+	u64 gen;
+};
+
+static inline unsigned int pvhv_index(u64 gva, int level)
+{
+	return (gva >> (3 + 9 * level)) & 511;
+}
+
+static inline bool pvhv_is_user_half(u64 gva)
+{
+	return gva < PVHV_USER_END;
+}
+
+static inline bool pvhv_is_kernel_half(u64 gva)
+{
+	return gva >= PVHV_KERNEL_START;
+}
+
+static inline bool pvhv_is_hole(u64 gva)
+{
+	return pvhv_is_kernel_half(gva) &&
+	       pvhv_index(gva, 4) - PVHV_HOLE_FIRST_SLOT < PVHV_HOLE_NR_SLOTS;
+}
+
+static inline spinlock_t *pvhv_rmap_lock(struct pvhv_mmu *mmu, u64 gfn)
+{
+	return &mmu->rmap_locks[(gfn / PVHV_MMU_RMAP_STRIPE) % PVHV_MMU_RMAP_LOCKS];
+}
+
+/* Does what @acc permits permit @access? */
+static inline bool pvhv_access_ok(u64 acc, u32 access)
+{
+	if ((access & PVHV_ACC_WRITE) && !(acc & ACC_W))
+		return false;
+	if (access & PVHV_ACC_USER)
+		return (acc & ACC_U) && (!(access & PVHV_ACC_FETCH) || (acc & ACC_X));
+	/* kernel mode: no SMAP, but SMEP */
+	return !(access & PVHV_ACC_FETCH) || (acc & (ACC_X | ACC_U)) == ACC_X;
+}
+
+/* walk.c */
+int pvhv_walk(struct pvhv_mmu *mmu, u64 cr3, u64 gva, int lowest, struct pvhv_walk *w);
+int pvhv_walk_mark(struct pvhv_mmu *mmu, const struct pvhv_walk *w, u64 leaf_bits, u64 *gfn);
+
+/* table.c */
+int pvhv_table_caches_create(void);
+void pvhv_table_caches_destroy(void);
+struct pvhv_mmu_table *pvhv_table_alloc(struct pvhv_mmu *mmu, int level);
+void pvhv_table_free(struct pvhv_mmu *mmu, struct pvhv_mmu_table *t);
+void pvhv_tree_init(struct pvhv_mmu_tree *tree, struct pvhv_root *root, bool kuser);
+struct pvhv_mmu_table *pvhv_tree_leaf(struct pvhv_mmu_tree *tree, u64 gva);
+struct pvhv_mmu_table *pvhv_tree_next(struct pvhv_mmu_tree *tree, u64 gva);
+int pvhv_tree_grow(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, struct pvhv_mmu_tree *tree,
+		   u64 gva, struct pvhv_mmu_table **leaf);
+void pvhv_table_unlink(struct pvhv_mmu_op *op, struct pvhv_mmu_tree *tree,
+		       struct pvhv_mmu_table *t);
+void pvhv_table_bind(struct pvhv_mmu_tree *tree, struct pvhv_mmu_table *t,
+		     enum pvhv_bind bind, u64 gpa, u64 acc);
+
+/* rmap.c */
+int pvhv_rmap_caches_create(void);
+void pvhv_rmap_caches_destroy(void);
+struct pvhv_rmap_chunk *pvhv_rmap_chunk_alloc(void);
+void pvhv_rmap_chunk_put(struct pvhv_mmu_cache *cache, struct pvhv_rmap_chunk *chunk);
+void pvhv_rmap_chunks_free(struct pvhv_mmu_cache *cache);
+int pvhv_rmap_add(struct pvhv_mmu *mmu, struct pvhv_mmu_cache *cache, u64 gfn,
+		  unsigned long *word, u64 *sptep);
+void pvhv_rmap_remove(struct pvhv_mmu *mmu, u64 gfn, u64 *sptep);
+
+/* flush.c */
+void pvhv_op_zap_entry(struct pvhv_mmu_op *op, struct pvhv_mmu_table *t, unsigned int i);
+void pvhv_op_zap_table(struct pvhv_mmu_op *op, struct pvhv_mmu_table *t);
+void pvhv_op_publish(struct pvhv_mmu_op *op);
+void pvhv_op_finish(struct pvhv_mmu_op *op, bool live);
+int pvhv_flush_step(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, u64 first, u64 last,
+		    bool whole_tables, struct pvhv_mmu_flush *fl);
+bool pvhv_root_has_gen(struct pvhv_root *root, u64 gen);
+void pvhv_tree_zap(struct pvhv_mmu *mmu, struct pvhv_mmu_tree *tree, bool live);
+
+/* root.c */
+struct pvhv_root *pvhv_root_alloc(struct pvhv_mmu *mmu);
+void pvhv_root_free(struct pvhv_mmu *mmu, struct pvhv_root *root);
+int pvhv_root_split(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, struct pvhv_root *root);
+bool pvhv_roots_evict(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv);
+void pvhv_roots_reap(struct pvhv_mmu *mmu);
+void pvhv_roots_leave(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv);
+void pvhv_roots_destroy(struct pvhv_mmu *mmu);
+
+/* mmu.c */
+void pvhv_pool_put_table(struct pvhv_mmu *mmu, struct pvhv_mmu_table *t);
+void pvhv_pool_put_root(struct pvhv_mmu *mmu, struct pvhv_root *root);
+
+#endif /* _PVHV_MMU_INTERNAL_H */

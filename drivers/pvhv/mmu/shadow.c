@@ -1,0 +1,559 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * pvhv: filling the shadow.
+ *
+ * A miss below a bound L1 table reads one cache line of the guest's table and
+ * fills what it needs and, from the same line, what is likely to be needed
+ * next. A miss elsewhere walks, binds the table, and then does the same.
+ *
+ * A and D are the guest's and set by us: A when an entry is installed because
+ * of an access, D when it is written. An entry is writable only if D is set, so
+ * that the first write is missed. Neighbours and hints are installed only if
+ * the guest's entry has A already, and never set anything.
+ */
+#include "mmu_internal.h"
+
+/* Has an invalidation of @gfn been going on at some time since @seq was read? */
+static bool inval_since(struct pvhv_mmu *mmu, unsigned long seq, u64 gfn)
+{
+	/* count first, then seq: pairs with pvhv_mmu_invalidate_end() */
+	unsigned long count = smp_load_acquire(&mmu->inval_count);
+
+	if (count && gfn >= READ_ONCE(mmu->inval_first) && gfn <= READ_ONCE(mmu->inval_last))
+		return true;
+	return READ_ONCE(mmu->inval_seq) != seq;
+}
+
+/* The page of entry @i has changed without a flush: the old one goes first. */
+static void entry_replace(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv,
+			  struct pvhv_mmu_table *t, unsigned int i)
+{
+	struct pvhv_mmu_op op = { .mmu = mmu, .stats = &mv->stats };
+
+	pvhv_op_zap_entry(&op, t, i);
+}
+
+/**
+ * entry_install() - make an entry present, or permit more
+ * @mmu:	the domain's MMU
+ * @mv:		whose chunks are used
+ * @tree:	where @t is
+ * @t:		L1 table
+ * @i:		index
+ * @gfn:	the page
+ * @acc:	permissions; ACC_W only if the guest's D is set
+ * @write:	it must be writable now
+ *
+ * Return: 0, -ENOENT if there is no RAM, -EAGAIN if the page is not resident
+ * or being taken away, -ENOMEM.
+ */
+static int entry_install(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv,
+			 struct pvhv_mmu_tree *tree, struct pvhv_mmu_table *t, unsigned int i,
+			 u64 gfn, u64 acc, bool write)
+{
+	spinlock_t *lock = pvhv_rmap_lock(mmu, gfn);
+	u64 old, new, pfn;
+	unsigned long *word;
+	unsigned long seq;
+	bool writable;
+	int r;
+
+	if (unlikely(gfn > U32_MAX))
+		return -ENOENT;
+	/* before the page is looked up; pairs with pvhv_mmu_invalidate_end() */
+	seq = smp_load_acquire(&mmu->inval_seq);
+	r = pvhv_gfn_to_pfn(mmu, gfn, write, &pfn, &writable);
+	if (unlikely(r))
+		return r;
+	word = pvhv_gfn_rmap(mmu, gfn);
+	if (unlikely(!word))
+		return -ENOENT;
+
+	new = pvhv_leaf_pa(pfn) | SPT_LEAF | (~acc & PT_NX);
+	if (writable)
+		new |= acc & PT_W;
+	/* SMEP; the other trees have no U here, or NX in the PML4 */
+	if (tree->kuser && (acc & ACC_U))
+		new |= PT_NX;
+
+	if (unlikely(READ_ONCE(t->spt[i]) && t->gfn[i] != gfn))
+		entry_replace(mmu, mv, t, i);
+
+	spin_lock(lock);
+	if (unlikely(inval_since(mmu, seq, gfn))) {
+		r = -EAGAIN;
+		goto out;
+	}
+	old = t->spt[i];
+	if (old) {
+		/*
+		 * The same page. Keep what is already permitted: if that is
+		 * too much, the guest owes a flush, which narrows it and says
+		 * so to the hardware's TLBs.
+		 */
+		WARN_ON_ONCE((old ^ new) & PT_ADDR);
+		new = (new | (old & PT_W)) & (old | ~PT_NX);
+	} else {
+		r = pvhv_rmap_add(mmu, &mv->cache, gfn, word, &t->spt[i]);
+		if (unlikely(r))
+			goto out;
+		t->gfn[i] = gfn;
+		__set_bit(i, t->map);
+	}
+	WRITE_ONCE(t->spt[i], new);
+out:
+	spin_unlock(lock);
+	return r;
+}
+
+/* User mode's tree holds nothing that user mode may not see. */
+static bool tree_admits(const struct pvhv_mmu_tree *tree, u64 acc)
+{
+	return !tree->root || tree->kuser || (acc & ACC_U);
+}
+
+/*
+ * Install entry @i of a table bound to a guest table, as the guest's @pte
+ * says, unless there is nothing to gain or it would need A or D.
+ */
+static int prefill_small(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv,
+			 struct pvhv_mmu_tree *tree, struct pvhv_mmu_table *t, unsigned int i,
+			 u64 pte)
+{
+	u64 acc = t->acc & (pte ^ PT_NX);
+	int r;
+
+	if ((pte & (PT_P | PT_A)) != (PT_P | PT_A) || (pte & mmu->rsvd) || !tree_admits(tree, acc))
+		return 0;
+	if (!(pte & PT_D))
+		acc &= ~ACC_W;
+	r = entry_install(mmu, mv, tree, t, i, (pte & PT_ADDR) >> PAGE_SHIFT, acc, false);
+	if (!r)
+		mv->stats.prefills++;
+	return r;
+}
+
+static int prefill_large(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv,
+			 struct pvhv_mmu_tree *tree, struct pvhv_mmu_table *t,
+			 unsigned int first, unsigned int n)
+{
+	unsigned int i;
+	int r;
+
+	if (!tree_admits(tree, t->acc))
+		return 0;
+	for (i = first; i < first + n; i++) {
+		if (t->spt[i])
+			continue;
+		r = entry_install(mmu, mv, tree, t, i, (t->gpa >> PAGE_SHIFT) + i, t->acc, false);
+		if (r == -ENOMEM)
+			return r;
+		if (!r)
+			mv->stats.prefills++;
+	}
+	return 0;
+}
+
+static int fill_again(struct pvhv_mmu_vcpu *mv, struct pvhv_mmu_fault_info *out, u64 gfn,
+		      bool write)
+{
+	out->gfn = gfn;
+	out->write = write;
+	mv->stats.retries++;
+	return -EAGAIN;
+}
+
+/* The result of entry_install() for the page that was asked for */
+static int fill_result(struct pvhv_mmu_vcpu *mv, struct pvhv_mmu_fault_info *out, int r, u64 gfn,
+		       u32 access)
+{
+	if (likely(!r)) {
+		mv->stats.fills++;
+		return PVHV_MMU_FILLED;
+	}
+	if (r == -EAGAIN)
+		return fill_again(mv, out, gfn, access & PVHV_ACC_WRITE);
+	if (r == -ENOENT) {
+		out->error_code = access | PVHV_PF_P | PVHV_PF_RSVD;
+		return PVHV_MMU_GUEST_FAULT;
+	}
+	return r;
+}
+
+static int fill_large(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, struct pvhv_mmu_tree *tree,
+		      struct pvhv_mmu_table *t, u64 gva, u32 access,
+		      struct pvhv_mmu_fault_info *out)
+{
+	unsigned int i = pvhv_index(gva, 1);
+	u64 gfn = (t->gpa >> PAGE_SHIFT) + i;
+	int r;
+
+	/* without W it may be that only D is missing */
+	if (!pvhv_access_ok(t->acc, access))
+		return FILL_WALK;
+	if (!tree_admits(tree, t->acc))
+		return FILL_KUSER;
+	r = entry_install(mmu, mv, tree, t, i, gfn, t->acc, access & PVHV_ACC_WRITE);
+	if (likely(!r))
+		prefill_large(mmu, mv, tree, t, i & ~(PVHV_MMU_FILL_LARGE - 1),
+			      PVHV_MMU_FILL_LARGE);
+	return fill_result(mv, out, r, gfn, access);
+}
+
+static int fill_small(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, struct pvhv_mmu_tree *tree,
+		      struct pvhv_mmu_table *t, u64 gva, u32 access,
+		      struct pvhv_mmu_fault_info *out)
+{
+	unsigned int i = pvhv_index(gva, 1);
+	unsigned int first = i & ~7;
+	u64 line_gpa = t->gpa + first * 8;
+	u64 need = access & PVHV_ACC_WRITE ? PT_A | PT_D : PT_A;
+	u64 line[8], pte, acc, gfn;
+	unsigned int k;
+	int r;
+
+	BUILD_BUG_ON(PVHV_MMU_FILL_SMALL > 8 || 8 % PVHV_MMU_FILL_SMALL);
+
+	r = pvhv_gpt_read_line(mmu, line_gpa, line);
+	if (unlikely(r))
+		return r == -EAGAIN ? fill_again(mv, out, t->gpa >> PAGE_SHIFT, false) : FILL_WALK;
+	pte = line[i & 7];
+	out->error_code = access;
+	if (!(pte & PT_P))
+		return PVHV_MMU_GUEST_FAULT;
+	out->error_code |= PVHV_PF_P;
+	if (unlikely(pte & mmu->rsvd)) {
+		out->error_code |= PVHV_PF_RSVD;
+		return PVHV_MMU_GUEST_FAULT;
+	}
+	acc = t->acc & (pte ^ PT_NX);
+	if (!pvhv_access_ok(acc, access))
+		/* only what the levels above permit is the leaf's own refusal */
+		return (t->acc | (tree->root ? 0 : ACC_U)) == ACC_ALL ?
+			PVHV_MMU_GUEST_FAULT : FILL_WALK;
+	if (!tree_admits(tree, acc))
+		return FILL_KUSER;
+	if ((pte & need) != need) {
+		r = pvhv_gpt_cmpxchg(mmu, line_gpa + (i & 7) * 8, pte, pte | need);
+		if (r)
+			return r == -EAGAIN ?
+				fill_again(mv, out, t->gpa >> PAGE_SHIFT, true) : FILL_WALK;
+		pte |= need;
+	}
+	if (!(pte & PT_D))
+		acc &= ~ACC_W;
+	gfn = (pte & PT_ADDR) >> PAGE_SHIFT;
+	r = entry_install(mmu, mv, tree, t, i, gfn, acc, access & PVHV_ACC_WRITE);
+	if (likely(!r)) {
+		first = i & ~(PVHV_MMU_FILL_SMALL - 1);
+		for (k = first; k < first + PVHV_MMU_FILL_SMALL; k++) {
+			if (t->spt[k])
+				continue;
+			if (prefill_small(mmu, mv, tree, t, k, line[k & 7]) == -ENOMEM)
+				break;
+		}
+	}
+	return fill_result(mv, out, r, gfn, access);
+}
+
+/* Make the binding of @t what a walk has found. */
+static void bind_walked(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv,
+			struct pvhv_mmu_tree *tree, struct pvhv_mmu_table *t,
+			const struct pvhv_walk *w)
+{
+	enum pvhv_bind bind = PVHV_BOUND_TABLE;
+	u64 gpa = w->gpa[1] & PAGE_MASK;
+	u64 acc = w->upper;
+
+	if (w->level > 1) {
+		bind = PVHV_BOUND_LARGE;
+		gpa = (w->gfn << PAGE_SHIFT) & ~(PVHV_L1_SPAN - 1);
+		acc = w->acc;
+		if (!(w->pte[w->level] & PT_D))
+			acc &= ~ACC_W;
+	}
+	if (t->bind == bind && t->gpa == gpa && t->acc == acc)
+		return;
+	if (t->bind != PVHV_UNBOUND && (t->bind != bind || t->gpa != gpa)) {
+		/* replaced by the guest, the flush is still to come */
+		struct pvhv_mmu_op op = { .mmu = mmu, .stats = &mv->stats };
+
+		pvhv_op_zap_table(&op, t);
+	}
+	pvhv_table_bind(tree, t, bind, gpa, acc);
+}
+
+static int fill_bound(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, struct pvhv_mmu_tree *tree,
+		      struct pvhv_mmu_table *t, u64 gva, u32 access,
+		      struct pvhv_mmu_fault_info *out)
+{
+	if (likely(t->bind == PVHV_BOUND_TABLE))
+		return fill_small(mmu, mv, tree, t, gva, access, out);
+	if (t->bind == PVHV_BOUND_LARGE)
+		return fill_large(mmu, mv, tree, t, gva, access, out);
+	return FILL_WALK;
+}
+
+static int fill_walk(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, struct pvhv_mmu_tree *tree,
+		     u64 gva, u32 access, struct pvhv_mmu_fault_info *out)
+{
+	u64 need = access & PVHV_ACC_WRITE ? PT_A | PT_D : PT_A;
+	struct pvhv_mmu_table *t;
+	struct pvhv_walk w;
+	int r, tries;
+
+	for (tries = 0; tries < 8; tries++) {
+		r = pvhv_walk(mmu, mv->root->cr3, gva, 1, &w);
+		if (r == -EAGAIN)
+			return fill_again(mv, out, w.gfn, false);
+		if (!r && !pvhv_access_ok(w.acc, access)) {
+			w.error = PVHV_PF_P;
+			r = PVHV_MMU_GUEST_FAULT;
+		}
+		if (r) {
+			out->error_code = access | w.error;
+			return r;
+		}
+		if (!tree_admits(tree, w.acc))
+			return FILL_KUSER;
+		r = pvhv_walk_mark(mmu, &w, need, &out->gfn);
+		if (r == -EAGAIN)
+			return fill_again(mv, out, out->gfn, true);
+		if (r)
+			continue;
+		w.pte[w.level] |= need;
+
+		r = pvhv_tree_grow(mmu, mv, tree, gva, &t);
+		if (r)
+			return r;
+		bind_walked(mmu, mv, tree, t, &w);
+		r = fill_bound(mmu, mv, tree, t, gva, access, out);
+		if (r != FILL_WALK)
+			return r;
+	}
+	/* another vCPU keeps changing it: the guest misses it again */
+	return PVHV_MMU_FILLED;
+}
+
+static int fill(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, struct pvhv_mmu_tree *tree,
+		u64 gva, u32 access, struct pvhv_mmu_fault_info *out)
+{
+	struct pvhv_mmu_table *t = pvhv_tree_leaf(tree, gva);
+	int r = FILL_WALK;
+
+	lockdep_assert_held(&tree->lock);
+
+	if (likely(t))
+		r = fill_bound(mmu, mv, tree, t, gva, access, out);
+	if (r == FILL_WALK)
+		r = fill_walk(mmu, mv, tree, gva, access, out);
+	return r;
+}
+
+/* Kernel L3 tables reach a root's PML4 when they are missed through it. */
+static void sync_kernel_slot(struct pvhv_mmu *mmu, struct pvhv_root *root, u64 gva)
+{
+	unsigned int slot = pvhv_index(gva, 4);
+	u64 *entry = &root->pml4[PVHV_KERNEL_MODE][slot];
+
+	lockdep_assert_held(&mmu->kernel.lock);
+
+	/* with five levels the master page itself is linked */
+	if (mmu->levels == 4 && unlikely(*entry != mmu->master[slot]))
+		WRITE_ONCE(*entry, mmu->master[slot]);
+}
+
+static int fault_kernel_half(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, u64 gva, u32 access,
+			     struct pvhv_mmu_fault_info *out)
+{
+	u64 gpa;
+	int r;
+
+	if (unlikely((access & PVHV_ACC_USER) || !pvhv_is_kernel_half(gva) || pvhv_is_hole(gva))) {
+		r = pvhv_mmu_translate(mmu, mv, gva, access, &gpa, out);
+		WARN_ON_ONCE(!r);
+		return r;
+	}
+	spin_lock(&mmu->kernel.lock);
+	r = fill(mmu, mv, &mmu->kernel, gva, access, out);
+	if (r == PVHV_MMU_FILLED)
+		sync_kernel_slot(mmu, mv->root, gva);
+	spin_unlock(&mmu->kernel.lock);
+	return r;
+}
+
+static int fault_user_half(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, u64 gva, u32 access,
+			   struct pvhv_mmu_fault_info *out)
+{
+	struct pvhv_root *root = mv->root;
+	struct pvhv_mmu_tree *tree;
+	int r;
+
+	for (;;) {
+		tree = &root->user;
+		if (!(access & PVHV_ACC_USER) && unlikely(READ_ONCE(root->kuser)))
+			tree = READ_ONCE(root->kuser);
+		spin_lock(&tree->lock);
+		r = fill(mmu, mv, tree, gva, access, out);
+		spin_unlock(&tree->lock);
+		if (likely(r != FILL_KUSER))
+			return r;
+		r = pvhv_root_split(mmu, mv, root);
+		if (r)
+			return r;
+	}
+}
+
+/**
+ * pvhv_mmu_fault() - serve a page fault that the hardware has raised
+ * @mmu:	the domain's MMU
+ * @mv:		the vCPU
+ * @gva:	the address
+ * @access:	PVHV_ACC_xxx
+ * @out:	out: see struct pvhv_mmu_fault_info
+ *
+ * Return: PVHV_MMU_FILLED: run the guest again (it may also be that nothing
+ * was missing). PVHV_MMU_GUEST_FAULT: deliver out->error_code. -EAGAIN: make
+ * out->gfn resident, writable if out->write, and call again. -ENOMEM:
+ * pvhv_mmu_topup() and call again.
+ */
+int pvhv_mmu_fault(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, u64 gva, u32 access,
+		   struct pvhv_mmu_fault_info *out)
+{
+	int r;
+
+	if (likely(pvhv_is_user_half(gva)))
+		r = fault_user_half(mmu, mv, gva, access, out);
+	else
+		r = fault_kernel_half(mmu, mv, gva, access, out);
+	if (r == PVHV_MMU_GUEST_FAULT)
+		mv->stats.faults_guest++;
+	return r;
+}
+
+/*
+ * Hints. A hint says that entries have just become present or more permissive,
+ * so both missing entries and read-only ones are worth a look.
+ */
+static bool hint_useful(u64 spte, u64 pte)
+{
+	return !spte || ((pte & (PT_W | PT_D)) == (PT_W | PT_D) && !(spte & PT_W));
+}
+
+/* Entries @i..@last of a bound table */
+static int hint_table(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, struct pvhv_mmu_tree *tree,
+		      struct pvhv_mmu_table *t, unsigned int i, unsigned int last)
+{
+	u64 line[8];
+	int r;
+
+	if (t->bind == PVHV_BOUND_LARGE)
+		return prefill_large(mmu, mv, tree, t, i, last - i + 1);
+
+	while (i <= last) {
+		unsigned int stop = min(last, i | 7);
+
+		r = pvhv_gpt_read_line(mmu, t->gpa + (i & ~7) * 8, line);
+		if (r)
+			return r;
+		for (; i <= stop; i++) {
+			if (!hint_useful(t->spt[i], line[i & 7]))
+				continue;
+			r = prefill_small(mmu, mv, tree, t, i, line[i & 7]);
+			if (r == -ENOMEM)
+				return r;
+		}
+	}
+	return 0;
+}
+
+/* Make and bind the L1 table of @gva, if the guest has something there. */
+static int hint_bind(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, struct pvhv_mmu_tree *tree,
+		     u64 gva, struct pvhv_mmu_table **leaf)
+{
+	struct pvhv_walk w;
+	u64 gfn;
+	int r;
+
+	r = pvhv_walk(mmu, mv->root->cr3, gva, 2, &w);
+	if (r)
+		return r;
+	if (w.level > 1 && !(w.pte[w.level] & PT_A))
+		return PVHV_MMU_GUEST_FAULT;
+	r = pvhv_walk_mark(mmu, &w, 0, &gfn);
+	if (r)
+		return r;
+	r = pvhv_tree_grow(mmu, mv, tree, gva, leaf);
+	if (!r)
+		bind_walked(mmu, mv, tree, *leaf, &w);
+	return r;
+}
+
+static int hint_range(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, struct pvhv_mmu_tree *tree,
+		      u64 gva, unsigned int pages)
+{
+	struct pvhv_mmu_table *t;
+	int r = 0;
+
+	lockdep_assert_held(&tree->lock);
+
+	while (pages) {
+		unsigned int i = pvhv_index(gva, 1);
+		unsigned int n = min(pages, 512 - i);
+
+		t = pvhv_tree_leaf(tree, gva);
+		if (unlikely(!t || t->bind == PVHV_UNBOUND)) {
+			r = hint_bind(mmu, mv, tree, gva, &t);
+			if (r)
+				return r;
+		}
+		r = hint_table(mmu, mv, tree, t, i, i + n - 1);
+		if (r)
+			return r;
+		pages -= n;
+		gva += n * PAGE_SIZE;
+	}
+	return r;
+}
+
+/**
+ * pvhv_mmu_sync_hints() - fill what the guest says it has mapped
+ * @mmu:	the domain's MMU
+ * @mv:		the vCPU
+ * @hints:	copied from the vCPU page
+ * @n:		their number
+ *
+ * Fills what is there and has A set, and gives up on a hint at the first thing
+ * that is missing. At most PVHV_MMU_HINT_PAGES pages are looked at.
+ *
+ * Return: 0, -ENOMEM if the vCPU's cache ran short: pvhv_mmu_topup() before
+ * the next time. The hints are done with in both cases.
+ */
+int pvhv_mmu_sync_hints(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, const u64 *hints,
+			unsigned int n)
+{
+	unsigned int budget = PVHV_MMU_HINT_PAGES;
+	unsigned int k;
+
+	for (k = 0; k < n && budget; k++) {
+		u64 gva = hints[k] & PAGE_MASK;
+		unsigned int pages = min_t(unsigned int, (hints[k] & ~PAGE_MASK) + 1, budget);
+		u64 last = gva + (pages - 1) * PAGE_SIZE;
+		struct pvhv_mmu_tree *tree;
+		int r;
+
+		budget -= pages;
+		if (pvhv_is_user_half(last) && gva <= last)
+			tree = &mv->root->user;
+		else if (pvhv_is_kernel_half(gva) && gva <= last && !pvhv_is_hole(gva))
+			tree = &mmu->kernel;
+		else
+			continue;
+		spin_lock(&tree->lock);
+		r = hint_range(mmu, mv, tree, gva, pages);
+		spin_unlock(&tree->lock);
+		if (r == -ENOMEM)
+			return r;
+	}
+	return 0;
+}
