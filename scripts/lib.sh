@@ -54,3 +54,9 @@ drop_old() {
 	ls -dt "$pvhv_cache"/$1 2>/dev/null | tail -n +"$(($2 + 1))" |
 		while read -r old; do rm -rf "$old"; done
 }
+
+# lost_options FRAGMENT CONFIG: what the fragment asks for (=y, =m, a value)
+# and kconfig did not take, because of a dependency or of a name that is gone.
+lost_options() {
+	grep '^CONFIG_' "$1" | grep -v '=n$' | grep -vxF -f "$2" | tr '\n' ' ' || true
+}

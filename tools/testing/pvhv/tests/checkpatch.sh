@@ -1,0 +1,24 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# run: here
+# quick: yes
+# timeout: 300
+#
+# checkpatch.pl --strict over all C, assembly and header files;
+# scripts/checkpatch-exceptions tells what does not apply, and why.
+set -euo pipefail
+tree=$(scripts/kernel-source)
+ignore=$(awk '!/^#/ && NF == 1 {print $1}' scripts/checkpatch-exceptions | paste -sd,)
+bad=0
+git ls-files -co --exclude-standard '*.c' '*.h' '*.S' >/tmp/pvhv-checkpatch.$$
+trap 'rm -f /tmp/pvhv-checkpatch.$$' EXIT
+while read -r file; do
+	[ -f "$file" ] || continue
+	# A line "TYPE path" is an exception of one file only.
+	more=$(awk -v f="$file" '!/^#/ && NF == 2 && $2 == f {print $1}' \
+		scripts/checkpatch-exceptions | paste -sd,)
+	perl "$tree/scripts/checkpatch.pl" --root="$tree" --strict --no-tree --terse \
+		--show-types --no-summary --max-line-length=100 \
+		${ignore:+--ignore "$ignore"}${more:+,"$more"} -f "$file" </dev/null || bad=1
+done </tmp/pvhv-checkpatch.$$
+exit $bad
