@@ -1,0 +1,617 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Loading a vCPU on a CPU, entering it, and what the host must see at once.
+ *
+ * While a vCPU is loaded, preemption is off, the FPU and some MSRs hold the
+ * guest's values and CR4.PGE is clear: host kernel mappings are global at the
+ * very addresses that the guest's kernel uses, so no such translation may be
+ * in the TLB when the guest runs, nor a guest's one stay behind. As the thread
+ * cannot be switched out in between, no preempt notifier is needed; whoever
+ * wants to sleep calls pvhv_put() first.
+ */
+#include <linux/cpu.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/version.h>
+#include <asm/cpufeature.h>
+#include <asm/debugreg.h>
+#include <asm/desc.h>
+#include <asm/fpu/api.h>
+#include <asm/fpu/xcr.h>
+#include <asm/irq_vectors.h>
+#include <asm/mce.h>
+#include <asm/msr.h>
+#include <asm/nospec-branch.h>
+#include <asm/pkru.h>
+#include <asm/smp.h>
+#include <asm/special_insns.h>
+#include <asm/spec-ctrl.h>
+#include <asm/tlbflush.h>
+#include <asm/trapnr.h>
+
+#include "area.h"
+#include "../../../../drivers/pvhv/core/trace.h"
+
+#define SW_ASSERT(type, member, offset) \
+	static_assert(offsetof(type, member) == (offset))
+SW_ASSERT(struct sw_data, host_rsp, D_HOST_RSP);
+SW_ASSERT(struct sw_data, host_cr3, D_HOST_CR3);
+SW_ASSERT(struct sw_data, host_gdtr, D_HOST_GDTR);
+SW_ASSERT(struct sw_data, host_idtr, D_HOST_IDTR);
+SW_ASSERT(struct sw_data, own_gdtr, D_OWN_GDTR);
+SW_ASSERT(struct sw_data, own_idtr, D_OWN_IDTR);
+SW_ASSERT(struct sw_data, scratch, D_SCRATCH);
+SW_ASSERT(struct sw_data, nmi_pending, D_NMI_PENDING);
+SW_ASSERT(struct sw_data, mc_pending, D_MC_PENDING);
+SW_ASSERT(struct sw_data, flags, D_FLAGS);
+SW_ASSERT(struct sw_data, host_gs, D_HOST_GS);
+SW_ASSERT(struct sw_data, spec_ctrl, D_SPEC_CTRL);
+SW_ASSERT(struct sw_data, fault_vec, D_FAULT_VEC);
+SW_ASSERT(struct sw_data, fault_err, D_FAULT_ERR);
+SW_ASSERT(struct sw_data, fault_rip, D_FAULT_RIP);
+SW_ASSERT(struct sw_data, fault_rsp, D_FAULT_RSP);
+SW_ASSERT(struct sw_data, verw_sel, D_VERW_SEL);
+SW_ASSERT(struct sw_data, enter_cr3, D_ENTER_CR3);
+SW_ASSERT(struct sw_data, save_rax, D_SAVE_RAX);
+SW_ASSERT(struct sw_data, save_rdx, D_SAVE_RDX);
+SW_ASSERT(struct sw_data, guest, D_GUEST);
+SW_ASSERT(struct sw_data, guest.user_mode, D_USER_MODE);
+SW_ASSERT(struct sw_data, guest.work, D_WORK);
+SW_ASSERT(struct sw_data, guest.vp, D_VP);
+SW_ASSERT(struct sw_data, guest.kernel_cr3, D_KERNEL_CR3);
+SW_ASSERT(struct sw_data, guest.user_cr3, D_USER_CR3);
+SW_ASSERT(struct sw_data, guest.entry_syscall, D_ENTRY_SYSCALL);
+SW_ASSERT(struct sw_data, guest.ret_sysret, D_RET_SYSRET);
+SW_ASSERT(struct sw_data, guest.ret_iret, D_RET_IRET);
+SW_ASSERT(struct sw_data, guest.ret_kernel, D_RET_KERNEL);
+SW_ASSERT(struct sw_data, guest.kernel_gs, D_KERNEL_GS);
+SW_ASSERT(struct sw_data, guest.gs_base, D_GS_BASE);
+SW_ASSERT(struct sw_data, guest.fs_base, D_FS_BASE);
+SW_ASSERT(struct sw_data, guest.cr2, D_CR2);
+SW_ASSERT(struct sw_data, guest.nr_syscalls, D_NR_SYSCALLS);
+SW_ASSERT(struct sw_data, guest.nr_returns, D_NR_RETURNS);
+SW_ASSERT(struct sw_data, guest.ldt, D_LDT);
+SW_ASSERT(struct sw_data, guest.ds, D_DS);
+SW_ASSERT(struct sw_data, guest.es, D_ES);
+SW_ASSERT(struct sw_data, guest.fs, D_FS);
+SW_ASSERT(struct sw_data, guest.gs, D_GS);
+
+/*
+ * Off while a vCPU is loaded: PGE for the reason above, PCE because RDPMC
+ * would show the host's counters, LASS because the guest's kernel runs in
+ * ring 3 at addresses of the upper half.
+ */
+#define CR4_LASS	(1UL << 27)
+#define CR4_OFF		(X86_CR4_PGE | X86_CR4_PCE | CR4_LASS)
+
+static bool use_pcid __ro_after_init;
+static u8 switcher_flags __ro_after_init;
+static u64 xfeatures __ro_after_init;	/* 0: FXSAVE */
+static u32 xstate_size __ro_after_init;
+static struct kmem_cache *xstate_cache;
+
+/* Not the guest's: PKRU (the host's, see pvhv_load()) and AMX. */
+#define XFEATURES_OFF	(1ULL << 9 | 1ULL << 17 | 1ULL << 18)
+
+/* Called on the CPU itself. */
+void pvhv_cpu_features(struct pvhv_area *a)
+{
+	a->data->flags = switcher_flags;
+}
+
+static int detect_features(void)
+{
+	if (boot_cpu_has(X86_FEATURE_FSGSBASE))
+		switcher_flags |= SW_F_FSGSBASE;
+	if (boot_cpu_has(X86_FEATURE_RSB_CTXSW) || boot_cpu_has(X86_FEATURE_RSB_VMEXIT) ||
+	    boot_cpu_has(X86_FEATURE_RSB_VMEXIT_LITE))
+		switcher_flags |= SW_F_RSB_FILL;
+	if (boot_cpu_has(X86_FEATURE_CLEAR_CPU_BUF) || boot_cpu_has(X86_FEATURE_CLEAR_CPU_BUF_VM))
+		switcher_flags |= SW_F_VERW;
+	if (boot_cpu_has(X86_FEATURE_KERNEL_IBRS))
+		switcher_flags |= SW_F_IBRS;
+	/* The blob's RET comes before any untraining that we could call. */
+	if (boot_cpu_has(X86_FEATURE_IBPB) &&
+	    (boot_cpu_has(X86_FEATURE_UNRET) || boot_cpu_has(X86_FEATURE_ENTRY_IBPB) ||
+	     boot_cpu_has(X86_FEATURE_SRSO) || boot_cpu_has(X86_FEATURE_SRSO_ALIAS) ||
+	     boot_cpu_has(X86_FEATURE_IBPB_ON_VMEXIT)))
+		switcher_flags |= SW_F_IBPB_EXIT;
+
+	use_pcid = pvhv_raw_cr4() & X86_CR4_PCIDE;
+
+	if (boot_cpu_has(X86_FEATURE_XSAVE)) {
+		u32 eax, ebx, ecx, edx;
+
+		xfeatures = xgetbv(0) & ~XFEATURES_OFF;
+		cpuid_count(0xd, 0, &eax, &ebx, &ecx, &edx);
+		xstate_size = ebx;
+	} else {
+		xstate_size = 512;
+	}
+	xstate_cache = kmem_cache_create_usercopy("pvhv_xstate", xstate_size, 64,
+						  SLAB_ACCOUNT, 0, 0, NULL);
+	return xstate_cache ? 0 : -ENOMEM;
+}
+
+/**
+ * pvhv_features - PVHV_F_xxx that this host offers to guests
+ */
+u64 pvhv_features(void)
+{
+	u64 f = PVHV_F_HINTS;
+
+	if (switcher_flags & SW_F_FSGSBASE)
+		f |= PVHV_F_FSGSBASE;
+	if (pvhv_clock_stable())
+		f |= PVHV_F_CLOCK_STABLE;
+	return f;
+}
+
+u64 pvhv_switcher_features(void)
+{
+	u64 f = 0;
+
+	if (use_pcid)
+		f |= PVHV_SWITCHER_PCID;
+	if (pvhv_hole_levels() == 5)
+		f |= PVHV_SWITCHER_LA57;
+	if (boot_cpu_has(X86_FEATURE_PTI))
+		f |= PVHV_SWITCHER_PTI;
+	if (switcher_flags & SW_F_FSGSBASE)
+		f |= PVHV_SWITCHER_FSGSBASE;
+	if (boot_cpu_has(X86_FEATURE_INVPCID))
+		f |= PVHV_SWITCHER_INVPCID;
+	if (switcher_flags & SW_F_RSB_FILL)
+		f |= PVHV_SWITCHER_RSB_FILL;
+	if (switcher_flags & SW_F_IBRS)
+		f |= PVHV_SWITCHER_IBRS;
+	if (switcher_flags & SW_F_VERW)
+		f |= PVHV_SWITCHER_VERW;
+	if (boot_cpu_has(X86_FEATURE_USE_IBPB))
+		f |= PVHV_SWITCHER_IBPB;
+	return f;
+}
+
+int pvhv_world_init(void)
+{
+	int ret = detect_features();
+
+	if (ret)
+		return ret;
+	ret = pvhv_areas_init();
+	if (ret)
+		kmem_cache_destroy(xstate_cache);
+	return ret;
+}
+
+void pvhv_world_exit(void)
+{
+	pvhv_areas_exit();
+	kmem_cache_destroy(xstate_cache);
+}
+
+/* ---- FPU ---- */
+
+/* As after FNINIT and with the default MXCSR (SDM 13.6: header 0 is init state) */
+int pvhv_fpstate_alloc(struct pvhv_vcpu *v)
+{
+	u8 *fx = kmem_cache_zalloc(xstate_cache, GFP_KERNEL);
+
+	if (!fx)
+		return -ENOMEM;
+	*(u16 *)fx = 0x37f;
+	*(u32 *)(fx + 24) = MXCSR_DEFAULT;
+	/* Without this XRSTOR would not take MXCSR and FCW from memory. */
+	if (xfeatures)
+		*(u64 *)(fx + 512) = XFEATURE_MASK_FPSSE;
+	v->fpstate = fx;
+	return 0;
+}
+
+void pvhv_fpstate_free(struct pvhv_vcpu *v)
+{
+	kmem_cache_free(xstate_cache, v->fpstate);
+}
+
+static void fpu_load(struct pvhv_vcpu *v)
+{
+	if (xfeatures)
+		asm volatile("xrstor64 (%0)" : : "r" (v->fpstate), "a" ((u32)xfeatures),
+			     "d" ((u32)(xfeatures >> 32)) : "memory");
+	else
+		asm volatile("fxrstor64 (%0)" : : "r" (v->fpstate) : "memory");
+}
+
+static void fpu_save(struct pvhv_vcpu *v)
+{
+	if (xfeatures)
+		asm volatile("xsave64 (%0)" : : "r" (v->fpstate), "a" ((u32)xfeatures),
+			     "d" ((u32)(xfeatures >> 32)) : "memory");
+	else
+		asm volatile("fxsave64 (%0)" : : "r" (v->fpstate) : "memory");
+}
+
+/* ---- debug registers ---- */
+
+static void debug_save_host(struct pvhv_host_state *h)
+{
+	int i;
+
+	for (i = 0; i < 4; i++)
+		h->dr[i] = native_get_debugreg(i);
+}
+
+static void debug_write(const unsigned long dr[4])
+{
+	int i;
+
+	for (i = 0; i < 4; i++)
+		native_set_debugreg(i, dr[i]);
+}
+
+/* ---- load and put ---- */
+
+static void load_descriptors(struct pvhv_vcpu *v)
+{
+	struct pvhv_area *a = this_cpu_ptr(&pvhv_area);
+	struct desc_struct *gdt = a->gdt;
+	struct sw_guest *g = v->guest;
+	tss_desc ldt = { };
+
+	memcpy(&gdt[GDT_ENTRY_TLS_MIN], v->tls, sizeof(v->tls));
+	gdt[GDT_ENTRY_CPUNODE] = (struct desc_struct)GDT_ENTRY_INIT(0xf5, 0, v->cpunode & 0xfffff);
+	gdt[GDT_ENTRY_CPUNODE].g = 0;
+	gdt[GDT_ENTRY_CPUNODE].d = 1;
+	if (v->nr_ldt)
+		set_tssldt_descriptor(&ldt, pvhv_window_address(v->id) +
+				      PVHV_WINDOW_LDT * PAGE_SIZE, DESC_LDT, v->nr_ldt * 8 - 1);
+	memcpy(&gdt[GDT_ENTRY_LDT], &ldt, sizeof(ldt));
+	g->ldt = v->nr_ldt ? SW_LDT_SEL : 0;
+	g->work |= SW_WORK_SEGS;
+}
+
+/* Only while the guest's are in the registers */
+static void save_segments(struct sw_guest *g)
+{
+	savesegment(ds, g->ds);
+	savesegment(es, g->es);
+	savesegment(fs, g->fs);
+	savesegment(gs, g->gs);
+	rdmsrl(MSR_FS_BASE, g->fs_base);
+}
+
+/*
+ * The LDT or TLS may have changed since these were loaded, which hardware
+ * would not notice before the next load. This is that next load.
+ */
+static void check_segments(struct pvhv_vcpu *v)
+{
+	struct sw_guest *g = v->guest;
+
+	if (!pvhv_selector_ok(v, g->ds))
+		g->ds = 0;
+	if (!pvhv_selector_ok(v, g->es))
+		g->es = 0;
+	if (!pvhv_selector_ok(v, g->fs))
+		g->fs = 0;
+	if (!pvhv_selector_ok(v, g->gs))
+		g->gs = 0;
+}
+
+/**
+ * pvhv_reload_segments - the vCPU's descriptors or selectors are changing
+ * @v:	the vCPU
+ *
+ * Call before the change; brings the selectors and FS base into v->guest. Call
+ * pvhv_segments_changed() after it.
+ */
+void pvhv_reload_segments(struct pvhv_vcpu *v)
+{
+	if (v->segments_live && !(v->guest->work & SW_WORK_SEGS)) {
+		save_segments(v->guest);
+		v->guest->work |= SW_WORK_SEGS;
+	}
+}
+
+void pvhv_segments_changed(struct pvhv_vcpu *v)
+{
+	if (v->loaded) {
+		local_irq_disable();
+		load_descriptors(v);
+		local_irq_enable();
+	}
+	check_segments(v);
+}
+
+/**
+ * pvhv_load - make a vCPU this CPU's
+ * @v:	the vCPU; the caller's thread may sleep
+ *
+ * Returns with preemption off. MSRs are saved as found, not as Linux would
+ * have them: KVM leaves values of its guests in some until the thread returns
+ * to user space.
+ */
+void pvhv_load(struct pvhv_vcpu *v)
+{
+	struct pvhv_host_state *h = &v->host;
+	struct pvhv_area *a;
+	struct desc_ptr desc;
+
+	kernel_fpu_begin();
+	local_irq_disable();
+	a = this_cpu_ptr(&pvhv_area);
+
+	h->pkru = read_pkru();
+	write_pkru(0);
+	fpu_load(v);
+
+	memcpy(a->regs, &v->saved_regs, sizeof(*a->regs));
+	memcpy(&a->data->guest, &v->saved_guest, sizeof(a->data->guest));
+	v->regs = a->regs;
+	v->guest = &a->data->guest;
+
+	savesegment(ds, h->ds);
+	savesegment(es, h->es);
+	savesegment(fs, h->fs);
+	savesegment(gs, h->gs);
+	store_ldt(h->ldt);
+	rdmsrl(MSR_FS_BASE, h->fs_base);
+	rdmsrl(MSR_KERNEL_GS_BASE, h->gs_base);
+	rdmsrl(MSR_STAR, h->star);
+	rdmsrl(MSR_LSTAR, h->lstar);
+	rdmsrl(MSR_CSTAR, h->cstar);
+	rdmsrl(MSR_SYSCALL_MASK, h->fmask);
+	rdmsrl(MSR_IA32_SYSENTER_CS, h->sysenter_cs);
+
+	wrmsrl(MSR_STAR, (u64)__USER32_CS << 48 | (u64)__KERNEL_CS << 32);
+	wrmsrl(MSR_LSTAR, a->lstar);
+	wrmsrl(MSR_CSTAR, a->cstar);
+	wrmsrl(MSR_SYSCALL_MASK, 0x3f7fd5 & ~X86_EFLAGS_FIXED);
+	/* SYSENTER faults */
+	wrmsrl(MSR_IA32_SYSENTER_CS, 0);
+	if (boot_cpu_has(X86_FEATURE_RDTSCP) || boot_cpu_has(X86_FEATURE_RDPID)) {
+		rdmsrl(MSR_TSC_AUX, h->tsc_aux);
+		wrmsrl(MSR_TSC_AUX, v->cpunode);
+	}
+	rdmsrl(MSR_GS_BASE, a->data->host_gs);
+	if (switcher_flags & SW_F_IBRS)
+		rdmsrl(MSR_IA32_SPEC_CTRL, a->data->spec_ctrl);
+
+	native_store_gdt(&desc);
+	a->data->host_gdtr.limit = desc.size;
+	a->data->host_gdtr.base = desc.address;
+	store_idt(&desc);
+	a->data->host_idtr.limit = desc.size;
+	a->data->host_idtr.base = desc.address;
+
+	h->dr7 = native_get_debugreg(7) & ~PVHV_DR7_FIXED;
+	if (h->dr7)
+		native_set_debugreg(7, 0);
+	if (v->dr7) {
+		debug_save_host(h);
+		debug_write(v->dr);
+	}
+
+	load_descriptors(v);
+	check_segments(v);
+	v->segments_live = false;
+
+	if (a->last_domain != v->domain->id) {
+		if (boot_cpu_has(X86_FEATURE_USE_IBPB))
+			wrmsrl(MSR_IA32_PRED_CMD, PRED_CMD_IBPB);
+		a->last_domain = v->domain->id;
+	}
+	v->loaded = true;
+	v->cpu = smp_processor_id();
+	v->stats.loads++;
+	local_irq_enable();
+}
+
+/**
+ * pvhv_put - undo pvhv_load()
+ * @v:	the vCPU
+ */
+void pvhv_put(struct pvhv_vcpu *v)
+{
+	struct pvhv_host_state *h = &v->host;
+	struct pvhv_area *a;
+	struct sw_guest *g;
+
+	local_irq_disable();
+	a = this_cpu_ptr(&pvhv_area);
+	g = &a->data->guest;
+
+	if (v->dr7)
+		debug_write(h->dr);
+	if (h->dr7)
+		native_set_debugreg(7, h->dr7);
+
+	if (v->segments_live) {
+		if (!(g->work & SW_WORK_SEGS))
+			save_segments(g);
+		loadsegment(ds, h->ds);
+		loadsegment(es, h->es);
+		loadsegment(fs, h->fs);
+		if (g->gs != h->gs)
+			load_gs_index(h->gs);
+		if (g->ldt || h->ldt)
+			asm volatile("lldt %w0" : : "q" (h->ldt));
+		wrmsrl(MSR_FS_BASE, h->fs_base);
+		wrmsrl(MSR_KERNEL_GS_BASE, h->gs_base);
+	}
+	memcpy(&v->saved_regs, a->regs, sizeof(v->saved_regs));
+	memcpy(&v->saved_guest, g, sizeof(v->saved_guest));
+	v->regs = &v->saved_regs;
+	v->guest = &v->saved_guest;
+
+	wrmsrl(MSR_STAR, h->star);
+	wrmsrl(MSR_LSTAR, h->lstar);
+	wrmsrl(MSR_CSTAR, h->cstar);
+	wrmsrl(MSR_SYSCALL_MASK, h->fmask);
+	wrmsrl(MSR_IA32_SYSENTER_CS, h->sysenter_cs);
+	if (boot_cpu_has(X86_FEATURE_RDTSCP) || boot_cpu_has(X86_FEATURE_RDPID))
+		wrmsrl(MSR_TSC_AUX, h->tsc_aux);
+
+	/*
+	 * Turning PGE on flushes everything, so no translation of the guest's
+	 * can be hit at a host address from now on. If it is on, the host has
+	 * written CR4 since the last exit and all of it is as it should be.
+	 */
+	if (v->segments_live && !(pvhv_raw_cr4() & X86_CR4_PGE))
+		pvhv_set_raw_cr4(h->cr4);
+
+	fpu_save(v);
+	write_pkru(h->pkru);
+	v->loaded = false;
+	v->cpu = -1;
+	local_irq_enable();
+	kernel_fpu_end();
+}
+
+/* ---- address spaces ---- */
+
+static void flush_pair(int pcid)
+{
+	if (boot_cpu_has(X86_FEATURE_INVPCID)) {
+		invpcid_flush_single_context(pcid);
+		invpcid_flush_single_context(pcid + 1);
+	} else {
+		unsigned long cr4 = pvhv_raw_cr4();
+
+		/* Changing PGE flushes all PCIDs (SDM 4.10.4.1). */
+		pvhv_set_raw_cr4(cr4 | X86_CR4_PGE);
+		pvhv_set_raw_cr4(cr4 & ~X86_CR4_PGE);
+	}
+}
+
+/*
+ * Choose CR3 for both modes. The TLB tagged with the pair of PCIDs may be used
+ * if it was filled from this root and nothing has been narrowed since then.
+ * tlb_gen is read after v->mode says IN_GUEST, so whoever narrows later sees
+ * that and interrupts us (pvhv_mmu_host_flush()).
+ */
+static void choose_cr3(struct pvhv_vcpu *v, struct pvhv_area *a)
+{
+	struct sw_guest *g = v->guest;
+	u64 root = pvhv_mmu_root_id(&v->mmu);
+	u64 gen = atomic64_read(&v->domain->mmu.tlb_gen);
+	u64 kernel = pvhv_mmu_hw_root(&v->mmu, false);
+	u64 user = pvhv_mmu_hw_root(&v->mmu, true);
+	struct pvhv_pcid *p;
+	int i, pcid;
+
+	if (!use_pcid) {
+		/* PGE is off: every write of CR3 flushes everything. */
+		g->kernel_cr3 = kernel;
+		g->user_cr3 = user;
+		return;
+	}
+	for (i = 0; i < PVHV_PCID_PAIRS; i++)
+		if (a->pcid[i].root == root)
+			break;
+	if (i == PVHV_PCID_PAIRS) {
+		i = a->next_pcid;
+		a->next_pcid = (i + 1) % PVHV_PCID_PAIRS;
+		a->pcid[i].root = 0;
+	}
+	p = &a->pcid[i];
+	pcid = PVHV_PCID_BASE + 2 * i;
+	if (p->root != root || p->gen != gen) {
+		flush_pair(pcid);
+		p->root = root;
+		p->gen = gen;
+	}
+	g->kernel_cr3 = kernel | pcid | X86_CR3_PCID_NOFLUSH;
+	g->user_cr3 = user | (pcid + 1) | X86_CR3_PCID_NOFLUSH;
+}
+
+/* ---- events that are the host's ---- */
+
+static void host_machine_check(void)
+{
+#ifdef CONFIG_X86_MCE
+	/* As if from user mode: nothing of the host's was interrupted. */
+	struct pt_regs regs = {
+		.cs = 3,
+		.flags = X86_EFLAGS_IF,
+	};
+
+	do_machine_check(&regs);
+#endif
+}
+
+static void host_interrupt(struct sw_data *d, u8 vector)
+{
+	const gate_desc *idt = (void *)d->host_idtr.base;
+
+	pvhv_call_gate(gate_offset(&idt[vector]));
+}
+
+/**
+ * pvhv_enter - run the guest until its next exit
+ * @v:	loaded, IRQs off, v->mode is PVHV_IN_GUEST
+ *
+ * On return v->regs tells the exit. An interrupt, NMI or machine check of the
+ * host has been handled.
+ */
+void pvhv_enter(struct pvhv_vcpu *v)
+{
+	struct pvhv_area *a = this_cpu_ptr(&pvhv_area);
+	struct sw_data *d = a->data;
+	unsigned long cr4;
+	u64 vec;
+
+	cr4 = pvhv_raw_cr4();
+	if (unlikely(cr4 & CR4_OFF)) {
+		/* First entry since the load, or the host has written CR4. */
+		v->host.cr4 = cr4;
+		pvhv_set_raw_cr4(cr4 & ~CR4_OFF);
+		memset(a->pcid, 0, sizeof(a->pcid));
+	}
+	choose_cr3(v, a);
+	d->enter_cr3 = v->guest->user_mode ? v->guest->user_cr3 : v->guest->kernel_cr3;
+	d->host_cr3 = __native_read_cr3();
+	if (use_pcid)
+		d->host_cr3 |= X86_CR3_PCID_NOFLUSH;
+	if (unlikely(v->dr7))
+		native_set_debugreg(7, v->dr7);
+
+	current->flags |= PF_VCPU;
+	v->segments_live = true;
+	a->enter();
+
+	/* Before anything touches an address that the guest watches */
+	if (unlikely(v->dr7))
+		native_set_debugreg(7, 0);
+	if (unlikely(v->regs->vec == X86_TRAP_DB)) {
+		v->dr6 = native_get_debugreg(6);
+		native_set_debugreg(6, DR6_RESERVED);
+	}
+	vec = v->regs->vec;
+	v->stats.exits++;
+	if (unlikely(d->mc_pending || vec == X86_TRAP_MC)) {
+		d->mc_pending = 0;
+		host_machine_check();
+	}
+	if (unlikely(d->nmi_pending || vec == X86_TRAP_NMI)) {
+		d->nmi_pending = 0;
+		v->stats.exit_nmi++;
+		/* Through the host's gate: its IRET also unblocks NMIs. */
+		asm volatile("int $2" : : : "memory");
+	}
+	if (vec >= FIRST_EXTERNAL_VECTOR && vec < 256 && vec != IA32_SYSCALL_VECTOR) {
+		v->stats.exit_interrupt++;
+		host_interrupt(d, vec);
+	}
+	current->flags &= ~PF_VCPU;
+	if (unlikely(vec == SW_VEC_FATAL))
+		pvhv_domain_end(v->domain, PVHV_STATE_CRASHED, PVHV_CRASH_HOST,
+				"exception %llu (%llx) in the switcher at +%llx, cr2 %llx",
+				d->fault_vec, d->fault_err,
+				d->fault_rip & (SW_STRIDE - 1), d->guest.cr2);
+}
+
+void pvhv_send_kick(int cpu)
+{
+	smp_send_reschedule(cpu);
+}

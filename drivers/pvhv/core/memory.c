@@ -1,0 +1,511 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Guest RAM: slots over the owner's address space.
+ *
+ * Guest page tables and buffers are read through the owner's own mappings, as
+ * user memory: nothing is pinned and swap, migration and the rest need no
+ * help. For the shadow, a page's frame number is looked up once and remembered
+ * until the MMU notifier says that it may change.
+ *
+ * Lookup against notifier (as in KVM): invalidate_count is raised before a
+ * page is taken away and lowered, with invalidate_seq raised, afterwards. A
+ * lookup that finds the count raised, or the sequence changed since it began,
+ * does not remember what it found. The MMU does the same once more for its
+ * entries.
+ */
+#include <linux/mm.h>
+#include <linux/mmu_notifier.h>
+#include <linux/nospec.h>
+#include <linux/pagemap.h>
+#include <linux/sched/mm.h>
+#include <linux/smp.h>
+#include <linux/uaccess.h>
+#include <linux/vmalloc.h>
+
+#include "pvhv.h"
+#include "../mmu/access.h"
+
+static struct pvhv_slot *find_slot(struct pvhv_domain *d, u64 gfn)
+{
+	struct pvhv_memory_map *m = &d->memory;
+	int i, n = READ_ONCE(m->nr_slots);
+
+	for (i = 0; i < n; i++) {
+		struct pvhv_slot *s = &m->slots[i];
+
+		if (gfn - s->gfn < s->nr)
+			return s;
+	}
+	return NULL;
+}
+
+static u64 __user *gpa_to_user(struct pvhv_domain *d, u64 gpa)
+{
+	u64 gfn = gpa >> PAGE_SHIFT;
+	struct pvhv_slot *s = find_slot(d, gfn);
+
+	if (unlikely(!s))
+		return NULL;
+	return (u64 __user *)(s->hva + (array_index_nospec(gfn - s->gfn, s->nr) << PAGE_SHIFT) +
+			      (gpa & ~PAGE_MASK));
+}
+
+/* ---- what the MMU needs, see ../mmu/access.h ---- */
+
+int pvhv_gpt_read(struct pvhv_mmu *mmu, u64 gpa, u64 *val)
+{
+	u64 __user *p = gpa_to_user(pvhv_mmu_domain(mmu), gpa);
+	int ret = -EAGAIN;
+
+	if (unlikely(!p))
+		return -ENOENT;
+	pagefault_disable();
+	if (user_access_begin(p, sizeof(*p))) {
+		unsafe_get_user(*val, p, fault);
+		ret = 0;
+fault:
+		user_access_end();
+	}
+	pagefault_enable();
+	return ret;
+}
+
+int pvhv_gpt_read_line(struct pvhv_mmu *mmu, u64 gpa, u64 val[8])
+{
+	u64 __user *p = gpa_to_user(pvhv_mmu_domain(mmu), gpa);
+	int i, ret = -EAGAIN;
+
+	if (unlikely(!p))
+		return -ENOENT;
+	pagefault_disable();
+	if (user_access_begin(p, 8 * sizeof(*p))) {
+		for (i = 0; i < 8; i++)
+			unsafe_get_user(val[i], p + i, fault);
+		ret = 0;
+fault:
+		user_access_end();
+	}
+	pagefault_enable();
+	return ret;
+}
+
+int pvhv_gpt_cmpxchg(struct pvhv_mmu *mmu, u64 gpa, u64 old, u64 new)
+{
+	u64 __user *p = gpa_to_user(pvhv_mmu_domain(mmu), gpa);
+	int ret = -EAGAIN;
+
+	if (unlikely(!p))
+		return -ENOENT;
+	pagefault_disable();
+	if (user_access_begin(p, sizeof(*p))) {
+		ret = !unsafe_try_cmpxchg_user(p, &old, new, fault);
+		user_access_end();
+		pagefault_enable();
+		return ret;
+fault:
+		user_access_end();
+	}
+	pagefault_enable();
+	return ret;
+}
+
+int pvhv_gfn_to_pfn(struct pvhv_mmu *mmu, u64 gfn, bool write, u64 *pfn, bool *writable)
+{
+	struct pvhv_domain *d = pvhv_mmu_domain(mmu);
+	struct pvhv_memory_map *m = &d->memory;
+	struct pvhv_slot *s = find_slot(d, gfn);
+	unsigned long seq, known, hva;
+	struct pvhv_gfn *g;
+	struct page *page;
+	bool w = true;
+
+	if (unlikely(!s))
+		return -ENOENT;
+	g = &s->gfns[array_index_nospec(gfn - s->gfn, s->nr)];
+	known = READ_ONCE(g->pfn);
+	if (likely(known & PVHV_GFN_VALID && (!write || known & PVHV_GFN_WRITABLE))) {
+		*pfn = known >> PVHV_GFN_SHIFT;
+		*writable = known & PVHV_GFN_WRITABLE;
+		return 0;
+	}
+
+	seq = READ_ONCE(m->invalidate_seq);
+	/* Pairs with the locked section of notifier_end() */
+	smp_rmb();
+	hva = s->hva + ((gfn - s->gfn) << PAGE_SHIFT);
+	/* FOLL_WRITE also marks the page dirty in the host's eyes. */
+	if (get_user_pages_fast_only(hva, 1, FOLL_WRITE, &page) != 1) {
+		w = false;
+		if (write || get_user_pages_fast_only(hva, 1, 0, &page) != 1)
+			return -EAGAIN;
+	}
+	*pfn = page_to_pfn(page);
+	*writable = w;
+	put_page(page);
+
+	spin_lock(&m->lock);
+	if (!m->invalidate_count && m->invalidate_seq == seq)
+		WRITE_ONCE(g->pfn, *pfn << PVHV_GFN_SHIFT | PVHV_GFN_VALID |
+			   (w ? PVHV_GFN_WRITABLE : 0));
+	spin_unlock(&m->lock);
+	return 0;
+}
+
+unsigned long *pvhv_gfn_rmap(struct pvhv_mmu *mmu, u64 gfn)
+{
+	struct pvhv_slot *s = find_slot(pvhv_mmu_domain(mmu), gfn);
+
+	if (!s)
+		return NULL;
+	return &s->gfns[array_index_nospec(gfn - s->gfn, s->nr)].rmap;
+}
+
+u64 pvhv_table_pa(const void *table)
+{
+	return __sme_pa(table);
+}
+
+u64 pvhv_leaf_pa(u64 pfn)
+{
+	return __sme_set(pfn << PAGE_SHIFT);
+}
+
+static void nothing(void *unused)
+{
+}
+
+void pvhv_mmu_host_flush(struct pvhv_mmu *mmu)
+{
+	struct pvhv_domain *d = pvhv_mmu_domain(mmu);
+	cpumask_var_t mask;
+	int i, cpu;
+
+	/* Pairs with run_loaded(): it reads tlb_gen after setting the mode. */
+	smp_mb();
+	if (!zalloc_cpumask_var(&mask, GFP_ATOMIC)) {
+		/* Without memory for a mask: everybody */
+		on_each_cpu(nothing, NULL, 1);
+		return;
+	}
+	preempt_disable();
+	for (i = 0; i < PVHV_MAX_VCPUS; i++) {
+		struct pvhv_vcpu *v = READ_ONCE(d->vcpus[i]);
+
+		if (!v || READ_ONCE(v->mode) != PVHV_IN_GUEST)
+			continue;
+		cpu = READ_ONCE(v->cpu);
+		if (cpu >= 0)
+			cpumask_set_cpu(cpu, mask);
+	}
+	/* The interrupt itself is the exit. This CPU is not in the guest. */
+	smp_call_function_many(mask, nothing, NULL, 1);
+	preempt_enable();
+	free_cpumask_var(mask);
+}
+
+/* ---- the notifier ---- */
+
+/* Call fn for the guest pages of each slot within [start, end) of the owner. */
+static void for_each_range(struct pvhv_domain *d, unsigned long start, unsigned long end,
+			   void (*fn)(struct pvhv_domain *d, struct pvhv_slot *s,
+				      u64 first, u64 last))
+{
+	struct pvhv_memory_map *m = &d->memory;
+	int i, n = READ_ONCE(m->nr_slots);
+
+	for (i = 0; i < n; i++) {
+		struct pvhv_slot *s = &m->slots[i];
+		unsigned long from = max(start, s->hva);
+		unsigned long to = min(end, s->hva + (s->nr << PAGE_SHIFT));
+
+		if (from < to)
+			fn(d, s, s->gfn + ((from - s->hva) >> PAGE_SHIFT),
+			   s->gfn + ((to - 1 - s->hva) >> PAGE_SHIFT));
+	}
+}
+
+static void range_begin(struct pvhv_domain *d, struct pvhv_slot *s, u64 first, u64 last)
+{
+	u64 gfn;
+
+	spin_lock(&d->memory.lock);
+	d->memory.invalidate_count++;
+	for (gfn = first; gfn <= last; gfn++)
+		WRITE_ONCE(s->gfns[gfn - s->gfn].pfn, 0);
+	spin_unlock(&d->memory.lock);
+	pvhv_mmu_invalidate_begin(&d->mmu, first, last);
+}
+
+static void range_end(struct pvhv_domain *d, struct pvhv_slot *s, u64 first, u64 last)
+{
+	pvhv_mmu_invalidate_end(&d->mmu, first, last);
+	spin_lock(&d->memory.lock);
+	d->memory.invalidate_seq++;
+	d->memory.invalidate_count--;
+	spin_unlock(&d->memory.lock);
+}
+
+static bool touches(struct pvhv_domain *d, unsigned long start, unsigned long end)
+{
+	struct pvhv_memory_map *m = &d->memory;
+	int i, n = READ_ONCE(m->nr_slots);
+
+	for (i = 0; i < n; i++)
+		if (start < m->slots[i].hva + (m->slots[i].nr << PAGE_SHIFT) &&
+		    end > m->slots[i].hva)
+			return true;
+	return false;
+}
+
+static int notifier_start(struct mmu_notifier *mn, const struct mmu_notifier_range *range)
+{
+	struct pvhv_domain *d = container_of(mn, struct pvhv_domain, memory.notifier);
+
+	if (!touches(d, range->start, range->end))
+		return 0;
+	for_each_range(d, range->start, range->end, range_begin);
+	/* Entries gone or not, a TLB may hold the page: see mmu.h */
+	pvhv_mmu_host_flush(&d->mmu);
+	return 0;
+}
+
+static void notifier_end(struct mmu_notifier *mn, const struct mmu_notifier_range *range)
+{
+	struct pvhv_domain *d = container_of(mn, struct pvhv_domain, memory.notifier);
+
+	for_each_range(d, range->start, range->end, range_end);
+}
+
+/* The address space dies, maybe before our descriptors are closed. */
+static void notifier_release(struct mmu_notifier *mn, struct mm_struct *mm)
+{
+	struct pvhv_domain *d = container_of(mn, struct pvhv_domain, memory.notifier);
+
+	pvhv_domain_end(d, PVHV_STATE_KILLED, PVHV_CRASH_NONE, "its process has ended");
+	for_each_range(d, 0, ULONG_MAX, range_begin);
+	pvhv_mmu_host_flush(&d->mmu);
+	for_each_range(d, 0, ULONG_MAX, range_end);
+}
+
+static const struct mmu_notifier_ops notifier_ops = {
+	.invalidate_range_start	= notifier_start,
+	.invalidate_range_end	= notifier_end,
+	.release		= notifier_release,
+};
+
+/* ---- slots ---- */
+
+int pvhv_memory_init(struct pvhv_domain *d)
+{
+	struct pvhv_memory_map *m = &d->memory;
+	int ret;
+
+	spin_lock_init(&m->lock);
+	m->notifier.ops = &notifier_ops;
+	ret = mmu_notifier_register(&m->notifier, d->mm);
+	m->notifier_on = !ret;
+	return ret;
+}
+
+/**
+ * pvhv_memory_stop - no more invalidations; before the MMU goes
+ * @d:	the domain
+ */
+void pvhv_memory_stop(struct pvhv_domain *d)
+{
+	if (d->memory.notifier_on)
+		mmu_notifier_unregister(&d->memory.notifier, d->mm);
+	d->memory.notifier_on = false;
+}
+
+/* After the MMU is gone */
+void pvhv_memory_destroy(struct pvhv_domain *d)
+{
+	int i;
+
+	for (i = 0; i < d->memory.nr_slots; i++)
+		vfree(d->memory.slots[i].gfns);
+}
+
+static bool overlap(u64 a, u64 alen, u64 b, u64 blen)
+{
+	return a < b + blen && b < a + alen;
+}
+
+/**
+ * pvhv_set_memory - PVHV_SET_MEMORY
+ * @d:	the domain
+ * @u:	checked for zero padding by the caller
+ *
+ * Return: 0, -EINVAL, -EEXIST, -EBUSY once a vCPU has run, -ENOMEM.
+ */
+int pvhv_set_memory(struct pvhv_domain *d, const struct pvhv_memory *u)
+{
+	struct pvhv_memory_map *m = &d->memory;
+	struct pvhv_slot s = {
+		.gfn = u->gpa >> PAGE_SHIFT,
+		.nr = u->size >> PAGE_SHIFT,
+		.hva = u->hva,
+	};
+	int i, ret;
+
+	if (u->slot >= PVHV_MAX_MEMORY_SLOTS || u->flags || !u->size ||
+	    (u->gpa | u->size | u->hva) & ~PAGE_MASK ||
+	    u->gpa + u->size <= u->gpa || u->gpa + u->size > 1ULL << 46 ||
+	    !access_ok((void __user *)u->hva, u->size))
+		return -EINVAL;
+
+	mutex_lock(&d->lock);
+	ret = -EBUSY;
+	if (READ_ONCE(d->state) != PVHV_STATE_CREATED)
+		goto out;
+	/* Slots are numbered in the order of their making: no holes to skip. */
+	ret = -EEXIST;
+	if (u->slot < m->nr_slots)
+		goto out;
+	ret = -EINVAL;
+	if (u->slot > m->nr_slots)
+		goto out;
+	ret = -EEXIST;
+	for (i = 0; i < m->nr_slots; i++)
+		if (overlap(s.gfn, s.nr, m->slots[i].gfn, m->slots[i].nr))
+			goto out;
+	ret = -ENOMEM;
+	s.gfns = __vmalloc(array_size(s.nr, sizeof(*s.gfns)), GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+	if (!s.gfns)
+		goto out;
+	m->slots[m->nr_slots] = s;
+	/* The notifier and vCPUs look without a lock. */
+	smp_store_release(&m->nr_slots, m->nr_slots + 1);
+	ret = 0;
+out:
+	mutex_unlock(&d->lock);
+	return ret;
+}
+
+/* ---- getting at guest memory ---- */
+
+/**
+ * pvhv_fault_in - make the host provide a guest page
+ * @d:		the domain
+ * @gfn:	which
+ * @write:	writable, in a copy of its own if need be
+ *
+ * In the owner's context; sleeps. Return: 0, -EFAULT, -ENOMEM, -EINTR...
+ */
+int pvhv_fault_in(struct pvhv_domain *d, u64 gfn, bool write)
+{
+	struct pvhv_slot *s = find_slot(d, gfn);
+	struct page *page;
+	int ret;
+
+	if (!s)
+		return -EFAULT;
+	ret = get_user_pages_fast(s->hva + ((gfn - s->gfn) << PAGE_SHIFT), 1,
+				  write ? FOLL_WRITE : 0, &page);
+	if (ret != 1)
+		return ret < 0 ? ret : -EFAULT;
+	put_page(page);
+	return 0;
+}
+
+static int copy_guest(struct pvhv_vcpu *v, void *buf, u64 gpa, size_t len, bool to_guest)
+{
+	while (len) {
+		size_t n = min_t(size_t, len, PAGE_SIZE - (gpa & ~PAGE_MASK));
+		void __user *p = gpa_to_user(v->domain, gpa);
+
+		if (!p)
+			return -EFAULT;
+		if (to_guest ? copy_to_user(p, buf, n) : copy_from_user(buf, p, n))
+			return -EFAULT;
+		buf += n;
+		gpa += n;
+		len -= n;
+	}
+	return 0;
+}
+
+/**
+ * pvhv_copy_from_guest - read guest RAM
+ * @v:	the vCPU, not loaded
+ * @to:	kernel buffer
+ * @gpa: guest-physical address, may be anything
+ * @len: bytes, may cross pages
+ *
+ * Return: 0 or -EFAULT.
+ */
+int pvhv_copy_from_guest(struct pvhv_vcpu *v, void *to, u64 gpa, size_t len)
+{
+	return copy_guest(v, to, gpa, len, false);
+}
+
+int pvhv_copy_to_guest(struct pvhv_vcpu *v, u64 gpa, const void *from, size_t len)
+{
+	return copy_guest(v, (void *)from, gpa, len, true);
+}
+
+/**
+ * pvhv_copy_from_guest_virt - read guest memory by virtual address
+ * @v:	the vCPU, not loaded
+ * @to:	kernel buffer
+ * @gva: address in the current address space
+ * @len: bytes, may cross pages
+ * @fetch: as instructions
+ *
+ * Return: 0 or -EFAULT; no page fault is raised in the guest.
+ */
+int pvhv_copy_from_guest_virt(struct pvhv_vcpu *v, void *to, u64 gva, size_t len, bool fetch)
+{
+	u32 access = (v->guest->user_mode ? PVHV_ACC_USER : 0) | (fetch ? PVHV_ACC_FETCH : 0);
+	struct pvhv_mmu_fault_info info;
+	int ret, tries = 8;
+	u64 gpa;
+
+	while (len) {
+		size_t n = min_t(size_t, len, PAGE_SIZE - (gva & ~PAGE_MASK));
+
+		if (!pvhv_canonical(gva) || pvhv_in_hole(gva))
+			return -EFAULT;
+		ret = pvhv_mmu_translate(&v->domain->mmu, &v->mmu, gva, access, &gpa, &info);
+		if (ret == -EAGAIN && tries--) {
+			if (pvhv_fault_in(v->domain, info.gfn, info.write))
+				return -EFAULT;
+			continue;
+		}
+		if (ret || pvhv_copy_from_guest(v, to, gpa, n))
+			return -EFAULT;
+		to += n;
+		gva += n;
+		len -= n;
+	}
+	return 0;
+}
+
+/**
+ * pvhv_pin_guest_page - keep a guest page where it is
+ * @d:	the domain
+ * @gpa: guest-physical address of the page
+ *
+ * For the few pages that are shared with us for long. Sleeps.
+ *
+ * Return: the page or ERR_PTR(-PVHV_Exxx).
+ */
+struct page *pvhv_pin_guest_page(struct pvhv_domain *d, u64 gpa)
+{
+	u64 gfn = gpa >> PAGE_SHIFT;
+	struct pvhv_slot *s = find_slot(d, gfn);
+	struct page *page;
+
+	if (!s)
+		return ERR_PTR(-PVHV_EFAULT);
+	if (pin_user_pages_fast(s->hva + ((gfn - s->gfn) << PAGE_SHIFT), 1,
+				FOLL_WRITE | FOLL_LONGTERM, &page) != 1)
+		return ERR_PTR(-PVHV_ENOMEM);
+	return page;
+}
+
+void pvhv_unpin_guest_page(struct page *page)
+{
+	unpin_user_pages_dirty_lock(&page, 1, true);
+}
