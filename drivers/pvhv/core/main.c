@@ -87,6 +87,7 @@ static int __init pvhv_init(void)
 		pr_err("cannot run here: %s\n", why);
 		return -ENODEV;
 	}
+	pvhv_clock_setup();
 	ret = pvhv_mmu_setup();
 	if (ret)
 		return ret;

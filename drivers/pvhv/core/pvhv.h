@@ -289,6 +289,7 @@ void pvhv_unpin_guest_page(struct page *page);
 
 /* time.c */
 u64 pvhv_clock_now(struct pvhv_domain *d);
+void pvhv_clock_setup(void);
 void pvhv_clock_init(struct pvhv_domain *d);
 void pvhv_clock_write(struct pvhv_domain *d);
 void pvhv_timer_init(struct pvhv_vcpu *v);

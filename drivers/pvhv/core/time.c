@@ -29,13 +29,12 @@ bool pvhv_clock_stable(void)
  * ns = (tsc << shift) * mul >> 32, or >> -shift first; see pvclock-abi.h. The
  * largest mul that fits 32 bits gives the best precision.
  */
-static void compute_scale(void)
+void __init pvhv_clock_setup(void)
 {
 	u64 khz = tsc_khz;
 
-	if (!khz || tsc_mul)
+	if (!khz)
 		return;
-	tsc_shift = 0;
 	/* Want 1e6 << 32 / khz to be in [2^31, 2^32) */
 	while (khz > 2000000ULL) {
 		khz >>= 1;
@@ -45,15 +44,11 @@ static void compute_scale(void)
 		khz <<= 1;
 		tsc_shift++;
 	}
-	if (tsc_shift < 0)
-		tsc_mul = div64_u64((1000000ULL << 32) << 0, (u64)tsc_khz >> -tsc_shift);
-	else
-		tsc_mul = div64_u64(1000000ULL << 32, (u64)tsc_khz << tsc_shift);
+	tsc_mul = div64_u64(1000000ULL << 32, khz);
 }
 
 void pvhv_clock_init(struct pvhv_domain *d)
 {
-	compute_scale();
 	d->clock_base = pvhv_clock_stable() ? rdtsc_ordered() : ktime_get_ns();
 	d->clock_is_tsc = pvhv_clock_stable();
 }
