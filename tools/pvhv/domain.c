@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "device.h"
+#include "domain.h"
+
+/* What the guest's kernel mode has: the GDT's flat user segments */
+#define KERNEL_CS	0x33
+#define KERNEL_DS	0x2b
+#define RFLAGS_FIXED	0x2
+
+static void *vcpu_thread(void *arg)
+{
+	struct vcpu *vcpu = arg;
+	u64 one = 1;
+	int rc;
+
+	for (;;) {
+		struct pvhv_run run = { 0 };
+
+		rc = device_ioctl(vcpu->fd, PVHV_RUN, (unsigned long)&run);
+		if (rc == 0) {
+			vcpu->exit = run.exit;
+			break;
+		}
+		if (rc != -EINTR) {
+			vcpu->error = rc;
+			break;
+		}
+	}
+	write_all(vcpu->dom->event_fd, &one, sizeof(one));
+	return NULL;
+}
+
+static void domain_init(struct domain *dom)
+{
+	unsigned int i;
+
+	memset(dom, 0, sizeof(*dom));
+	dom->fd = -1;
+	dom->console_fd = -1;
+	dom->event_fd = -1;
+	for (i = 0; i < DOMAIN_NR_VCPUS; i++) {
+		dom->vcpu[i].dom = dom;
+		dom->vcpu[i].fd = -1;
+	}
+}
+
+int domain_create(struct domain *dom, int device, u8 *ram, u64 size, struct errmsg *e)
+{
+	struct pvhv_create_domain create = { 0 };
+	struct pvhv_memory memory = { .size = size, .hva = (unsigned long)ram };
+	unsigned int i;
+	int rc;
+
+	domain_init(dom);
+	rc = device_ioctl(device, PVHV_CREATE_DOMAIN, (unsigned long)&create);
+	if (rc < 0) {
+		errmsg_set(e, "the host refuses another domain: %s", strerror(-rc));
+		goto fail;
+	}
+	dom->fd = rc;
+	dom->domid = create.domid;
+
+	rc = device_ioctl(dom->fd, PVHV_SET_MEMORY, (unsigned long)&memory);
+	if (rc < 0) {
+		errmsg_set(e, "the host refuses %llu MiB of guest memory: %s", size / MIB,
+			   strerror(-rc));
+		goto fail;
+	}
+	for (i = 0; i < DOMAIN_NR_VCPUS; i++) {
+		rc = device_ioctl(dom->fd, PVHV_CREATE_VCPU, i);
+		if (rc < 0) {
+			errmsg_set(e, "the host refuses vCPU %u: %s", i, strerror(-rc));
+			goto fail;
+		}
+		dom->vcpu[i].fd = rc;
+	}
+	rc = device_ioctl(dom->fd, PVHV_GET_CONSOLE, 0);
+	if (rc < 0) {
+		errmsg_set(e, "the host refuses the console: %s", strerror(-rc));
+		goto fail;
+	}
+	dom->console_fd = rc;
+	if (fcntl(dom->console_fd, F_SETFL, O_RDWR | O_NONBLOCK) < 0) {
+		errmsg_set(e, "the console cannot be used without blocking: %s", strerror(errno));
+		goto fail;
+	}
+	dom->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (dom->event_fd < 0) {
+		errmsg_set(e, "no eventfd: %s", strerror(errno));
+		goto fail;
+	}
+	return 0;
+fail:
+	domain_destroy(dom);
+	return -1;
+}
+
+int domain_start(struct domain *dom, const struct domain_start *start, struct errmsg *e)
+{
+	struct pvhv_vcpu_regs regs = {
+		.rip = start->rip,
+		.rsi = start->start_info,
+		.cr3 = start->cr3,
+		.rflags = RFLAGS_FIXED,
+		.cs = KERNEL_CS,
+		.ss = KERNEL_DS,
+		.ds = KERNEL_DS,
+		.es = KERNEL_DS,
+	};
+	struct vcpu *vcpu = &dom->vcpu[0];
+	sigset_t all, old;
+	int rc;
+
+	rc = device_ioctl(vcpu->fd, PVHV_SET_REGS, (unsigned long)&regs);
+	if (rc < 0)
+		return errmsg_set(e, "the host refuses the kernel's start state: %s", strerror(-rc));
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	rc = pthread_create(&vcpu->thread, NULL, vcpu_thread, vcpu);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (rc)
+		return errmsg_set(e, "no thread for vCPU 0: %s", strerror(rc));
+	vcpu->started = true;
+	return 0;
+}
+
+bool domain_ended(struct domain *dom)
+{
+	u64 count;
+
+	if (read(dom->event_fd, &count, sizeof(count)) != sizeof(count))
+		return false;
+	/* with one vCPU, its end is the domain's */
+	if (dom->vcpu[0].started) {
+		pthread_join(dom->vcpu[0].thread, NULL);
+		dom->vcpu[0].started = false;
+	}
+	return true;
+}
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+void domain_destroy(struct domain *dom)
+{
+	unsigned int i;
+
+	if (dom->fd >= 0 && dom->vcpu[0].started) {
+		domain_control(dom, PVHV_CONTROL_KILL);
+		pthread_join(dom->vcpu[0].thread, NULL);
+		dom->vcpu[0].started = false;
+	}
+	close_fd(&dom->event_fd);
+	close_fd(&dom->console_fd);
+	for (i = 0; i < DOMAIN_NR_VCPUS; i++)
+		close_fd(&dom->vcpu[i].fd);
+	close_fd(&dom->fd);
+}
+
+int domain_control(struct domain *dom, unsigned int what)
+{
+	int rc = device_ioctl(dom->fd, PVHV_CONTROL, what);
+
+	return rc < 0 ? rc : 0;
+}
+
+int domain_state(struct domain *dom, struct pvhv_state *state)
+{
+	int rc;
+
+	memset(state, 0, sizeof(*state));
+	rc = device_ioctl(dom->fd, PVHV_GET_STATE, (unsigned long)state);
+	state->message[PVHV_MESSAGE_LEN - 1] = '\0';
+	return rc < 0 ? rc : 0;
+}
+
+int domain_regs(struct domain *dom, unsigned int vcpu, struct pvhv_vcpu_regs *regs)
+{
+	int rc;
+
+	if (vcpu >= DOMAIN_NR_VCPUS)
+		return -ENOENT;
+	rc = device_ioctl(dom->vcpu[vcpu].fd, PVHV_GET_REGS, (unsigned long)regs);
+	return rc < 0 ? rc : 0;
+}
+
+int domain_stats(struct domain *dom, struct pvhv_stat **out)
+{
+	struct pvhv_stat *stats = xzalloc(DOMAIN_MAX_STATS * sizeof(*stats));
+	struct pvhv_stats arg = { .count = DOMAIN_MAX_STATS, .stats = (unsigned long)stats };
+	u32 i;
+	int rc;
+
+	rc = device_ioctl(dom->fd, PVHV_GET_STATS, (unsigned long)&arg);
+	if (rc < 0) {
+		free(stats);
+		return rc;
+	}
+	/* counters are only ever added: what this tool has no room for is not shown */
+	arg.count = min(arg.count, DOMAIN_MAX_STATS);
+	for (i = 0; i < arg.count; i++)
+		stats[i].name[sizeof(stats[i].name) - 1] = '\0';
+	*out = stats;
+	return arg.count;
+}
+
+const char *domain_state_name(u32 state)
+{
+	static const char * const names[] = {
+		[PVHV_STATE_CREATED]	= "created",
+		[PVHV_STATE_RUNNING]	= "running",
+		[PVHV_STATE_PAUSED]	= "paused",
+		[PVHV_STATE_POWEROFF]	= "poweroff",
+		[PVHV_STATE_REBOOT]	= "reboot",
+		[PVHV_STATE_CRASHED]	= "crashed",
+		[PVHV_STATE_KILLED]	= "killed",
+	};
+
+	return state < ARRAY_SIZE(names) ? names[state] : "unknown";
+}
+
+const char *domain_crash_name(u32 crash)
+{
+	static const char * const names[] = {
+		[PVHV_CRASH_NONE]		= "none",
+		[PVHV_CRASH_PANIC]		= "panic",
+		[PVHV_CRASH_EVENT]		= "event",
+		[PVHV_CRASH_TRIPLE_FAULT]	= "triple-fault",
+		[PVHV_CRASH_MEMORY]		= "memory",
+		[PVHV_CRASH_HYPERCALL]		= "hypercall",
+		[PVHV_CRASH_HOST]		= "host",
+	};
+
+	return crash < ARRAY_SIZE(names) ? names[crash] : "unknown";
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A domain: its descriptors and one thread for each vCPU.
+ *
+ * The threads do nothing but PVHV_RUN, with all signals blocked. When one
+ * comes to its end, @event_fd becomes readable; everything else is the main
+ * thread's.
+ */
+#ifndef PVHV_TOOL_DOMAIN_H
+#define PVHV_TOOL_DOMAIN_H
+
+#include <pthread.h>
+
+#include <linux/pvhv.h>
+
+#include "util.h"
+
+#define DOMAIN_NR_VCPUS		1	/* until the guest is SMP */
+#define DOMAIN_MAX_STATS	512
+
+struct domain;
+
+struct vcpu {
+	struct domain *dom;
+	int fd;
+	pthread_t thread;
+	bool started;
+	/* written by the thread before it raises the event */
+	u32 exit;		/* PVHV_EXIT_xxx */
+	int error;		/* or -errno of PVHV_RUN */
+};
+
+struct domain {
+	int fd;
+	int console_fd;		/* not blocking */
+	int event_fd;
+	u32 domid;
+	struct vcpu vcpu[DOMAIN_NR_VCPUS];
+};
+
+/* Where the boot vCPU starts */
+struct domain_start {
+	u64 rip;
+	u64 cr3;
+	u64 start_info;
+};
+
+/* Make a domain with @size bytes of RAM at @ram and its vCPUs. */
+int domain_create(struct domain *dom, int device, u8 *ram, u64 size, struct errmsg *e);
+int domain_start(struct domain *dom, const struct domain_start *start, struct errmsg *e);
+/* True when no vCPU thread is left in PVHV_RUN; clears the event. */
+bool domain_ended(struct domain *dom);
+/* End it if it has not ended, and release everything. */
+void domain_destroy(struct domain *dom);
+
+/* All: 0 or -errno */
+int domain_control(struct domain *dom, unsigned int what);
+int domain_state(struct domain *dom, struct pvhv_state *state);
+int domain_regs(struct domain *dom, unsigned int vcpu, struct pvhv_vcpu_regs *regs);
+/* Number of counters, in *stats, malloc'ed; or -errno */
+int domain_stats(struct domain *dom, struct pvhv_stat **stats);
+
+const char *domain_state_name(u32 state);
+const char *domain_crash_name(u32 crash);
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A running "pvhv run": one process for one domain, which it starts again when
+ * the guest reboots.
+ */
+#ifndef PVHV_TOOL_LAUNCHER_H
+#define PVHV_TOOL_LAUNCHER_H
+
+#include "console.h"
+#include "domain.h"
+#include "guest.h"
+#include "host.h"
+#include "runtime.h"
+#include "server.h"
+
+struct launcher_config {
+	const char *name;
+	const char *kernel_path;
+	const char *initrd_path;	/* NULL: none */
+	const char *console;		/* as given */
+	enum console_kind console_kind;
+	const char *console_path;	/* CONSOLE_FILE */
+	char *cmdline;			/* as the guest gets it */
+	u64 memory;
+	bool preserve;			/* --on-crash preserve */
+	bool no_reboot;
+
+	struct image kernel_file;
+	struct image initrd;
+	struct kernel kernel;
+	struct layout layout;
+};
+
+struct launcher {
+	struct launcher_config *cfg;
+	struct host host;
+	int device;
+	u8 *ram;
+	struct domain dom;
+	struct loop loop;
+	struct claim claim;
+	struct server server;
+	struct console console;
+	int signal_fd;
+	u64 started_ms;			/* when the domain was */
+	unsigned int reboots;
+
+	/* how it ends */
+	enum { LAUNCHER_RUNNING, LAUNCHER_ENDED, LAUNCHER_PRESERVED, LAUNCHER_DONE } phase;
+	struct pvhv_state final;	/* once ENDED */
+	u64 ended_ms;
+	int vcpu_error;			/* -errno of a PVHV_RUN that failed */
+	bool vcpu_stopped;		/* the guest stopped its last vCPU */
+	bool kill_requested;		/* by pvhv kill or the escape sequence */
+	int kill_signal;		/* or by this */
+	u64 stop_ms;			/* when a signal first asked for a stop; 0: not yet */
+	int status;
+};
+
+/* Everything from here to the exit status */
+int launcher_run(struct launcher_config *cfg);
+
+/* in launcher-control.c: what the control socket can ask for */
+extern const struct server_ops launcher_server_ops;
+/* Set kill_requested or kill_signal before. */
+void launcher_kill(struct launcher *l);
+int launcher_stop(struct launcher *l);		/* ask for a power-off; 0 or -errno */
+/* "panic: Attempted to kill init!"; "" unless crashed */
+void launcher_reason(const struct pvhv_state *state, char *text, size_t len);
+
+#endif
