@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <getopt.h>
+
+#include "builtin.h"
+#include "client.h"
+#include "runtime.h"
+
+#define LIST_TIMEOUT_MS	2000	/* for each launcher: one may hang */
+
+static void print_row(const char *name, const struct answer *a)
+{
+	char size[32], uptime[32];
+
+	printf("%-20s %7s  %-12s %8s  %12s  ", name, answer_get(a, "pid"), answer_get(a, "state"),
+	       format_size(answer_number(a, "memory"), size, sizeof(size)),
+	       format_uptime(answer_number(a, "uptime-ms") / 1000, uptime, sizeof(uptime)));
+	print_visible(stdout, answer_get(a, "reason"));
+	putchar('\n');
+}
+
+static void print_json_row(const char *name, const struct answer *a, bool first)
+{
+	printf("%s\n  {\"name\": ", first ? "" : ",");
+	json_string(stdout, name);
+	printf(", \"pid\": %llu, \"state\": ", answer_number(a, "pid"));
+	json_string(stdout, answer_get(a, "state"));
+	printf(", \"memory\": %llu, \"uptime_ms\": %llu, \"reason\": ", answer_number(a, "memory"),
+	       answer_number(a, "uptime-ms"));
+	if (*answer_get(a, "reason"))
+		json_string(stdout, answer_get(a, "reason"));
+	else
+		printf("null");
+	printf("}");
+}
+
+/* A launcher that is there but cannot tell */
+static void print_mute(const char *name, const char *why, bool json, bool first)
+{
+	if (json) {
+		printf("%s\n  {\"name\": ", first ? "" : ",");
+		json_string(stdout, name);
+		printf(", \"pid\": null, \"state\": \"unresponsive\", \"memory\": null, \"uptime_ms\": null, \"reason\": ");
+		json_string(stdout, why);
+		printf("}");
+	} else {
+		printf("%-20s %7s  %-12s %8s  %12s  %s\n", name, "-", "unresponsive", "-", "-", why);
+	}
+}
+
+int cmd_list(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "json", no_argument, NULL, 'j' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 }
+	};
+	bool json = false, first = true;
+	char **names, **name;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		switch (c) {
+		case 'j':
+			json = true;
+			break;
+		case 'h':
+			return print_command_help(argv[0]);
+		default:
+			return bad_usage(argv, "unknown option %s", argv[optind - 1]);
+		}
+	}
+	if (optind < argc)
+		return bad_usage(argv, "unknown argument %s", argv[optind]);
+
+	if (json)
+		putchar('[');
+	else
+		printf("%-20s %7s  %-12s %8s  %12s  %s\n", "NAME", "PID", "STATE", "MEMORY", "UPTIME",
+		       "REASON");
+	names = runtime_names();
+	for (name = names; *name; name++) {
+		struct connection conn;
+		struct answer a;
+		struct errmsg e;
+		int rc;
+
+		rc = client_connect(&conn, *name, LIST_TIMEOUT_MS, &e);
+		if (!rc) {
+			rc = client_request(&conn, "info", LIST_TIMEOUT_MS, &a, &e);
+			client_close(&conn);
+		}
+		/* gone by now, or another user's */
+		if (rc == -ENOENT || rc == -EPIPE || rc == -EACCES || rc == -EPERM)
+			continue;
+		if (rc) {
+			print_mute(*name, e.text, json, first);
+		} else {
+			if (json)
+				print_json_row(*name, &a, first);
+			else
+				print_row(*name, &a);
+			answer_free(&a);
+		}
+		first = false;
+	}
+	names_free(names);
+	if (json)
+		printf(first ? "]\n" : "\n]\n");
+	return STATUS_OK;
+}
