@@ -1,0 +1,11 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# run: vm
+# hosts: *
+# needs: test-guests
+# timeout: 1200
+# copy: build/guests.install:/root/guests
+#
+# The test guests: small kernels without Linux, one page each, in
+# tools/testing/pvhv/guests.
+exec /root/guests/run-all /root/guests
