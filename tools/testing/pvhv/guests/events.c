@@ -282,6 +282,7 @@ TEST(read_only_stack)
 TEST(in_delivery_left_set)
 {
 	/* The guest never cleared it: its next page fault is a double fault */
+	TRY("ud2");
 	vp->in_delivery = 1;
 	try_read(SCRATCH_BASE + 0x400000, NULL);
 	check(trap.double_fault, "a page fault with IN_DELIVERY set is no double fault but %s",

