@@ -48,7 +48,7 @@ static long hc_load_cr3(struct pvhv_vcpu *v, const u64 *a)
 	struct pvhv_mmu_flush fl = { };
 	bool all = a[3] & PVHV_CR3_FLUSH_ALL;
 
-	if (a[3] & ~(u64)PVHV_CR3_FLUSH_ALL || (all && a[1]))
+	if (a[3] & ~(u64)PVHV_CR3_FLUSH_ALL || (all && a[1]) || !pvhv_root_ok(v->domain, a[0]))
 		return -PVHV_EINVAL;
 	return mmu_result(v, pvhv_mmu_load_root(&v->domain->mmu, &v->mmu, a[0], a[1], a[2],
 						all, &fl));

@@ -386,6 +386,16 @@ out:
 /* ---- getting at guest memory ---- */
 
 /**
+ * pvhv_root_ok - may this be a page-table root
+ * @d:	 the domain
+ * @gpa: guest-physical address
+ */
+bool pvhv_root_ok(struct pvhv_domain *d, u64 gpa)
+{
+	return !(gpa & ~PAGE_MASK) && find_slot(d, gpa >> PAGE_SHIFT);
+}
+
+/**
  * pvhv_fault_in - make the host provide a guest page
  * @d:		the domain
  * @gfn:	which

@@ -280,6 +280,7 @@ int pvhv_set_memory(struct pvhv_domain *d, const struct pvhv_memory *m);
 int pvhv_memory_init(struct pvhv_domain *d);
 void pvhv_memory_stop(struct pvhv_domain *d);
 void pvhv_memory_destroy(struct pvhv_domain *d);
+bool pvhv_root_ok(struct pvhv_domain *d, u64 gpa);
 int pvhv_fault_in(struct pvhv_domain *d, u64 gfn, bool write);
 int pvhv_copy_from_guest(struct pvhv_vcpu *v, void *to, u64 gpa, size_t len);
 int pvhv_copy_to_guest(struct pvhv_vcpu *v, u64 gpa, const void *from, size_t len);

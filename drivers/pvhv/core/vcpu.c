@@ -336,7 +336,7 @@ static int set_regs(struct pvhv_vcpu *v, const struct pvhv_vcpu_regs *u)
 	    (u->mode == 1 && !v->page) ||
 	    (u->cs & 3) != 3 || (u->ss & 3) != 3 ||
 	    !pvhv_canonical(u->rip) || !pvhv_canonical(u->fs_base) ||
-	    !pvhv_canonical(u->gs_base) ||
+	    !pvhv_canonical(u->gs_base) || !pvhv_root_ok(v->domain, u->cr3) ||
 	    !pvhv_selector_ok(v, u->ds) || !pvhv_selector_ok(v, u->es) ||
 	    !pvhv_selector_ok(v, u->fs) || !pvhv_selector_ok(v, u->gs))
 		return -EINVAL;

@@ -143,28 +143,22 @@ static bool read_cr(struct pvhv_vcpu *v, unsigned int nr, u64 *val)
 	return false;
 }
 
-/* Return: 1 done, 0 no such register, or -errno of the MMU */
-static int write_cr(struct pvhv_vcpu *v, unsigned int nr, u64 val)
+static bool write_cr(struct pvhv_vcpu *v, unsigned int nr, u64 val)
 {
-	struct pvhv_mmu_flush fl = { };
-	int ret;
-
 	switch (nr) {
 	case 0:
 	case 4:
 	case 8:
-		return 1;
+		return true;
 	case 2:
 		if (v->page)
 			v->page->cr2 = val;
-		return 1;
+		return true;
 	case 3:
-		/* An address space without a name: nothing of it is kept. */
-		ret = pvhv_mmu_load_root(&v->domain->mmu, &v->mmu,
-					 val & 0x000ffffffffff000ULL, 0, 0, false, &fl);
-		return ret ? ret : 1;
+		/* A change is PVHV_HC_LOAD_CR3's business. */
+		return (val & 0x000ffffffffff000ULL) == pvhv_mmu_cr3(&v->mmu);
 	}
-	return 0;
+	return false;
 }
 
 static u64 *sized(struct insn *in, struct sw_regs *r, u8 opcode, u64 *mask)
@@ -319,8 +313,12 @@ enum pvhv_next pvhv_emulate(struct pvhv_vcpu *v, u64 error_code)
 	struct insn in = { };
 	int ret;
 
-	/* INT 0x80 where the host has no gate for it that ring 3 may use */
-	bool int80 = error_code == (IA32_SYSCALL_VECTOR << 3 | 2);
+	/*
+	 * INT 0x80 where the host has no gate for it that ring 3 may use. QEMU
+	 * 7.2 computes the error code with 16 bytes a gate.
+	 */
+	bool int80 = error_code == (IA32_SYSCALL_VECTOR << 3 | 2) ||
+		     error_code == (IA32_SYSCALL_VECTOR << 4 | 2);
 
 	if ((v->guest->user_mode || error_code) && !int80) {
 		pvhv_deliver(v, X86_TRAP_GP, error_code);
