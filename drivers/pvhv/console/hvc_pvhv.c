@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * pvhv console: hvc0 over two hypercalls.
+ *
+ * The hypervisor takes and gives bytes by guest-physical address, within a
+ * page. Callers' buffers may be on a vmapped stack, so all go through one of
+ * ours. Input is announced by PVHV_CAUSE_CONSOLE: nothing polls.
+ */
+#include <linux/console.h>
+#include <linux/err.h>
+#include <linux/init.h>
+#include <linux/kernel.h>
+#include <linux/spinlock.h>
+#include <linux/string.h>
+
+#include <asm/page.h>
+#include <asm/pvhv.h>
+#include <asm/pvhv-hypercall.h>
+
+#include "../../tty/hvc/hvc_console.h"
+
+void pvhv_console_early_init(void);
+
+#define PVHV_CONSOLE_BUF	1024
+
+/*
+ * Aligned to their size, so that each lies within one page. A raw lock,
+ * because printk() may come from anywhere.
+ */
+static char pvhv_out[PVHV_CONSOLE_BUF] __aligned(PVHV_CONSOLE_BUF);
+static char pvhv_in[PVHV_CONSOLE_BUF] __aligned(PVHV_CONSOLE_BUF);
+static DEFINE_RAW_SPINLOCK(pvhv_out_lock);
+static DEFINE_RAW_SPINLOCK(pvhv_in_lock);
+
+static struct hvc_struct *pvhv_hvc;
+
+/* Returns the bytes taken; 0 when nobody has read what there was before. */
+static int pvhv_put_chars(u32 vtermno, const char *buf, int count)
+{
+	unsigned long flags;
+	bool locked = true;
+	long ret;
+
+	count = min(count, PVHV_CONSOLE_BUF);
+
+	local_irq_save(flags);
+	/* In a panic the one who holds the lock may be stopped already. */
+	if (oops_in_progress)
+		locked = raw_spin_trylock(&pvhv_out_lock);
+	else
+		raw_spin_lock(&pvhv_out_lock);
+
+	memcpy(pvhv_out, buf, count);
+	ret = pvhv_hypercall2(PVHV_HC_CONSOLE_WRITE, __pa(pvhv_out), count);
+
+	if (locked)
+		raw_spin_unlock(&pvhv_out_lock);
+	local_irq_restore(flags);
+
+	return ret < 0 ? -EIO : ret;
+}
+
+static int pvhv_get_chars(u32 vtermno, char *buf, int count)
+{
+	unsigned long flags;
+	long ret;
+
+	count = min(count, PVHV_CONSOLE_BUF);
+
+	raw_spin_lock_irqsave(&pvhv_in_lock, flags);
+	ret = pvhv_hypercall2(PVHV_HC_CONSOLE_READ, __pa(pvhv_in), count);
+	if (ret > 0)
+		memcpy(buf, pvhv_in, ret);
+	raw_spin_unlock_irqrestore(&pvhv_in_lock, flags);
+
+	return ret < 0 ? -EIO : ret;
+}
+
+static void pvhv_console_cause(void)
+{
+	struct hvc_struct *hp = READ_ONCE(pvhv_hvc);
+
+	/* True: there is more to do than may be done here. */
+	if (hp && hvc_poll(hp))
+		hvc_kick();
+}
+
+/* The hvc core polls a console whose irq_requested is not set. */
+static int pvhv_notifier_add(struct hvc_struct *hp, int data)
+{
+	hp->irq_requested = 1;
+	return 0;
+}
+
+static void pvhv_notifier_del(struct hvc_struct *hp, int data)
+{
+	hp->irq_requested = 0;
+}
+
+static const struct hv_ops pvhv_hvc_ops = {
+	.get_chars		= pvhv_get_chars,
+	.put_chars		= pvhv_put_chars,
+	.notifier_add		= pvhv_notifier_add,
+	.notifier_del		= pvhv_notifier_del,
+	.notifier_hangup	= pvhv_notifier_del,
+};
+
+static void pvhv_boot_console_write(struct console *con, const char *s, unsigned int count)
+{
+	while (count) {
+		const char *eol = memchr(s, '\n', count);
+		unsigned int n = eol ? eol - s : count;
+
+		while (n) {
+			int done = pvhv_put_chars(0, s, n);
+
+			/* Full: nobody reads, and there is no one to wait for. */
+			if (done <= 0)
+				return;
+			s += done;
+			n -= done;
+			count -= done;
+		}
+		if (eol) {
+			pvhv_put_chars(0, "\r\n", 2);
+			s++;
+			count--;
+		}
+	}
+}
+
+/* Prints until hvc0 does. */
+static struct console pvhv_boot_console = {
+	.name	= "pvhvboot",
+	.write	= pvhv_boot_console_write,
+	.flags	= CON_PRINTBUFFER | CON_BOOT | CON_ANYTIME,
+	.index	= -1,
+};
+
+void __init pvhv_console_early_init(void)
+{
+	register_console(&pvhv_boot_console);
+}
+
+static int __init pvhv_console_init(void)
+{
+	if (!pvhv_guest())
+		return 0;
+	return hvc_instantiate(0, 0, &pvhv_hvc_ops);
+}
+console_initcall(pvhv_console_init);
+
+static int __init pvhv_hvc_init(void)
+{
+	struct hvc_struct *hp;
+
+	if (!pvhv_guest())
+		return -ENODEV;
+
+	hp = hvc_alloc(0, 0, &pvhv_hvc_ops, PVHV_CONSOLE_BUF);
+	if (IS_ERR(hp))
+		return PTR_ERR(hp);
+	WRITE_ONCE(pvhv_hvc, hp);
+	return pvhv_set_cause_handler(PVHV_CAUSE_CONSOLE, pvhv_console_cause);
+}
+device_initcall(pvhv_hvc_init);
