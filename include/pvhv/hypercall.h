@@ -18,12 +18,14 @@
  *			RIP and RFLAGS; TF, RF and NT are taken as clear
  *   ret_user_iret	go to user mode as IRETQ does: RIP, CS, RFLAGS, RSP, SS
  *			and RCX, R11 from the vCPU page. A frame that cannot be
- *			loaded is delivered as #GP *from user mode*, with the
- *			bad frame in the vCPU page.
+ *			loaded is delivered as the #GP, #SS or #NP that IRETQ
+ *			would raise, but *from user mode*, with the bad frame
+ *			in the vCPU page.
  *   ret_kernel		stay in kernel mode: RIP, RFLAGS (IF becomes VIF), RSP,
  *			RCX, R11 from the vCPU page
- * The user returns load the GS base from user_gs_base and are entered with VIF
- * clear; in user mode interrupts can always be delivered.
+ * The user returns load the GS base from user_gs_base (bits 63:48 are taken as
+ * copies of bit 47) and are entered with VIF clear; in user mode interrupts can
+ * always be delivered. IOPL, VM, VIF, VIP cannot be set.
  *
  * An event (exception or interrupt) enters the kernel at entry_event_user or
  * entry_event_kernel, by the mode that it interrupted; a SYSCALL in user mode

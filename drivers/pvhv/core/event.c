@@ -293,13 +293,3 @@ enum pvhv_next pvhv_return_to_kernel(struct pvhv_vcpu *v)
 	WRITE_ONCE(p->vif, !!(flags & X86_EFLAGS_IF));
 	return PVHV_CONTINUE;
 }
-
-/**
- * pvhv_bad_return - IRET to the guest faulted
- * @v:		the vCPU; its registers are those that could not be loaded
- * @error_code:	of the fault
- */
-void pvhv_bad_return(struct pvhv_vcpu *v, u64 error_code)
-{
-	pvhv_deliver(v, X86_TRAP_GP, error_code);
-}

@@ -68,8 +68,6 @@ static long hc_flush_range(struct pvhv_vcpu *v, const u64 *a)
 	if (a[3] & ~(u64)PVHV_FLUSH_FREED_TABLES || a[0] >= a[1] ||
 	    !pvhv_canonical(a[0]) || !pvhv_canonical(a[1] - 1))
 		return -PVHV_EINVAL;
-	if (!v->flush.cursor)
-		pvhv_sync_hints(v);
 	return flush_step(v, pvhv_mmu_flush_range_step(&v->domain->mmu, &v->mmu, a[0], a[1], a[2],
 						       a[3], &v->flush));
 }

@@ -230,9 +230,10 @@ static void range_begin(struct pvhv_domain *d, struct pvhv_slot *s, u64 first, u
 
 	spin_lock(&d->memory.lock);
 	d->memory.invalidate_count++;
+	spin_unlock(&d->memory.lock);
+	/* From now on nobody remembers anything, so there is no hurry. */
 	for (gfn = first; gfn <= last; gfn++)
 		WRITE_ONCE(s->gfns[gfn - s->gfn].pfn, 0);
-	spin_unlock(&d->memory.lock);
 	pvhv_mmu_invalidate_begin(&d->mmu, first, last);
 }
 

@@ -141,6 +141,7 @@ struct pvhv_vcpu {
 
 	struct pvhv_slow slow;
 	bool want_topup;		/* MMU caches ran low where nobody could wait */
+	u8 bad_return;			/* exception of SW_VEC_BAD_RETURN */
 	bool retry_exit;		/* the last exit is not handled yet */
 	u64 hints[PVHV_VP_MAX_HINTS];
 	struct mutex lock;		/* one PVHV_RUN, GET_REGS or SET_REGS at a time */
@@ -257,7 +258,6 @@ void pvhv_raise_cause(struct pvhv_domain *d, unsigned int bit);
 void pvhv_deliver_interrupts(struct pvhv_vcpu *v);
 enum pvhv_next pvhv_return_to_user(struct pvhv_vcpu *v, bool iret);
 enum pvhv_next pvhv_return_to_kernel(struct pvhv_vcpu *v);
-void pvhv_bad_return(struct pvhv_vcpu *v, u64 error_code);
 long pvhv_sync_hints(struct pvhv_vcpu *v);
 
 /* hypercall.c */

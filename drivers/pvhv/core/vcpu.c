@@ -111,7 +111,7 @@ static enum pvhv_next handle_exit(struct pvhv_vcpu *v)
 		v->stats.exit_return++;
 		return pvhv_return_to_kernel(v);
 	case SW_VEC_BAD_RETURN:
-		pvhv_bad_return(v, r->err);
+		pvhv_deliver(v, v->bad_return, r->err);
 		return PVHV_CONTINUE;
 	case SW_VEC_SYSCALL32:
 		/* Hidden from guests; RIP is behind the instruction. */
@@ -266,7 +266,9 @@ static int run(struct pvhv_vcpu *v)
 			next = PVHV_CONTINUE;
 			break;
 		case PVHV_YIELD:
-			yield();
+			/* Leaving the CPU for a moment is what the loop does. */
+			set_tsk_need_resched(current);
+			set_preempt_need_resched();
 			next = PVHV_CONTINUE;
 			break;
 		}

@@ -128,8 +128,7 @@ static int detect_features(void)
 	} else {
 		xstate_size = 512;
 	}
-	xstate_cache = kmem_cache_create_usercopy("pvhv_xstate", xstate_size, 64,
-						  SLAB_ACCOUNT, 0, 0, NULL);
+	xstate_cache = kmem_cache_create("pvhv_xstate", xstate_size, 64, SLAB_ACCOUNT, NULL);
 	return xstate_cache ? 0 : -ENOMEM;
 }
 
@@ -604,6 +603,8 @@ void pvhv_enter(struct pvhv_vcpu *v)
 		host_interrupt(d, vec);
 	}
 	current->flags &= ~PF_VCPU;
+	if (unlikely(vec == SW_VEC_BAD_RETURN))
+		v->bad_return = d->fault_vec;
 	if (unlikely(vec == SW_VEC_FATAL))
 		pvhv_domain_end(v->domain, PVHV_STATE_CRASHED, PVHV_CRASH_HOST,
 				"exception %llu (%llx) in the switcher at +%llx, cr2 %llx",

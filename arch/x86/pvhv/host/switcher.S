@@ -305,6 +305,8 @@ sw_ring0:
 
 /* All of the guest's registers but RAX are live, RAX is pushed. */
 sw_bad_return:
+	mov	8(%rsp), %rax
+	mov	%rax, DATA(D_FAULT_VEC)
 	mov	16(%rsp), %rax
 	mov	%rax, DATA(D_SCRATCH)
 	pop	%rax
