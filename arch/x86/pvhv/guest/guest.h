@@ -6,7 +6,7 @@
  *	setup.c	start info, boot parameters, CPU features, platform
  *	entry.S	entries and exits of the kernel, the hypercall
  *	irq.c	events, interrupt flag, the hypervisor's callback
- *	cpu.c	MSRs, CPUID, descriptors, debug registers, the vCPU page
+ *	processor.c	MSRs, CPUID, descriptors, debug registers, the vCPU page
  *	mmu.c	CR3, TLB flushes, page-table hints
  *	apic.c	inter-processor interrupts in the clothes of an APIC
  *	smp.c	processors
@@ -18,10 +18,15 @@
 
 #include <linux/init.h>
 #include <linux/types.h>
+#include <asm/pgtable_types.h>
 #include <asm/pvhv-hypercall.h>
 #include <pvhv/start_info.h>
 
 struct pt_regs;
+
+/* The kernel's own, which no header declares */
+extern pmdval_t early_pmd_flags;
+extern u8 this_cpu_cmpxchg16b_emu[];
 
 /* head.S, entry.S */
 asmlinkage void pvhv_startup(void);
@@ -50,7 +55,7 @@ void pvhv_event_early(struct pt_regs *regs, unsigned long vector, unsigned long 
 void sysvec_pvhv_callback(struct pt_regs *regs);
 void pvhv_irq_init(void);
 
-/* cpu.c */
+/* processor.c */
 void pvhv_cpu_init(void);
 void pvhv_cpu_use_fsgsbase(void);
 void pvhv_register_vcpu(void);

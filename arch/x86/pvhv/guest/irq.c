@@ -28,14 +28,14 @@
 
 #include "guest.h"
 
-static void (*pvhv_cause_handler[BITS_PER_LONG])(void);
+static pvhv_cause_fn pvhv_cause_handler[BITS_PER_LONG];
 
 /**
  * pvhv_set_cause_handler - be called when the hypervisor raises a cause
  * @cause:	one PVHV_CAUSE_xxx bit
  * @handler:	called in interrupt context; NULL to stop
  */
-int pvhv_set_cause_handler(unsigned int cause, void (*handler)(void))
+int pvhv_set_cause_handler(unsigned int cause, pvhv_cause_fn handler)
 {
 	if (!is_power_of_2(cause))
 		return -EINVAL;
@@ -56,7 +56,7 @@ DEFINE_IDTENTRY_SYSVEC(sysvec_pvhv_callback)
 
 	causes = pvhv_hypercall0(PVHV_HC_GET_CAUSES);
 	for_each_set_bit(bit, &causes, BITS_PER_LONG) {
-		void (*handler)(void) = READ_ONCE(pvhv_cause_handler[bit]);
+		pvhv_cause_fn handler = READ_ONCE(pvhv_cause_handler[bit]);
 
 		if (handler)
 			handler();
@@ -128,8 +128,6 @@ __visible noinstr void pvhv_event_kernel(struct pt_regs *regs, unsigned long vec
 		return exc_debug(regs);
 	pvhv_event(regs, vector, error_code);
 }
-
-extern pmdval_t early_pmd_flags;
 
 /* Before trap_init(): as do_early_exception(), with CR2 from the vCPU page */
 __visible void __init pvhv_event_early(struct pt_regs *regs, unsigned long vector,

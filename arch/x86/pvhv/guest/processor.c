@@ -49,8 +49,11 @@ static phys_addr_t pvhv_percpu_pa(void *p)
 	return is_vmalloc_addr(p) ? slow_virt_to_phys(p) : __pa(p);
 }
 
-/* (Re-)register this CPU's vCPU page and entries. VIF is clear. */
-void pvhv_register_vcpu(void)
+/*
+ * (Re-)register this CPU's vCPU page and entries. VIF is clear. __ref: what
+ * is discarded after boot is not used any more when traps are ready.
+ */
+void __ref pvhv_register_vcpu(void)
 {
 	struct pvhv_vcpu_setup *setup = this_cpu_ptr(&pvhv_vcpu_setup);
 	struct pvhv_vcpu_page *page = this_cpu_ptr(&pvhv_vcpu_page);

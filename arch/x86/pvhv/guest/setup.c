@@ -37,9 +37,6 @@ struct pvhv_start_info pvhv_start_info __ro_after_init;
 u64 pvhv_features __ro_after_init;
 EXPORT_SYMBOL_GPL(pvhv_features);
 
-extern pmdval_t early_pmd_flags;
-extern u8 this_cpu_cmpxchg16b_emu[];
-
 /*
  * What the processor may have but a kernel in ring 3 cannot use. The
  * hypervisor hides most of it; a program may still see it by CPUID.

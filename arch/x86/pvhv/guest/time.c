@@ -118,9 +118,9 @@ static u64 pvhv_steal_clock(int cpu)
 
 	do {
 		seq = READ_ONCE(page->steal_seq);
-		virt_rmb();
+		virt_rmb();	/* what was read between ... */
 		ns = READ_ONCE(page->steal_ns);
-		virt_rmb();
+		virt_rmb();	/* ... two reads of the same even number is valid */
 	} while (seq & 1 || seq != READ_ONCE(page->steal_seq));
 	return ns;
 }

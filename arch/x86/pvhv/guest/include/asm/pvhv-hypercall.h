@@ -83,7 +83,8 @@ static __always_inline long pvhv_hypercall4(unsigned long nr, unsigned long a,
  * Who is called, in interrupt context, when the hypervisor raises a cause of
  * PVHV_VECTOR_CALLBACK. NULL: nobody any more.
  */
-int pvhv_set_cause_handler(unsigned int cause, void (*handler)(void));
+typedef void (*pvhv_cause_fn)(void);
+int pvhv_set_cause_handler(unsigned int cause, pvhv_cause_fn handler);
 
 /* PVHV_F_xxx that the hypervisor offers */
 extern u64 pvhv_features;
