@@ -175,6 +175,7 @@ static void __init pvhv_init_platform(void)
  */
 static void __init pvhv_init_page_tables(void)
 {
+	early_top_pgt[511] = init_top_pgt[511];
 	write_cr3(__pa_symbol(early_top_pgt));
 	clear_page(init_top_pgt);
 	kasan_early_init();
