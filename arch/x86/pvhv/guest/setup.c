@@ -256,7 +256,8 @@ asmlinkage __visible void __init pvhv_start_kernel(unsigned long start_info_gpa)
 	pvhv_init_platform();
 	pvhv_fill_boot_params();
 
-	if (!boot_cpu_has(X86_FEATURE_CX16))
+	/* boot_cpu_data knows only the extended leaves as yet. */
+	if (!(cpuid_ecx(1) & BIT(X86_FEATURE_CX16 & 31)))
 		pvhv_shutdown(PVHV_SHUTDOWN_CRASH, "this kernel needs CMPXCHG16B");
 	__text_gen_insn(this_cpu_cmpxchg16b_emu, JMP32_INSN_OPCODE, this_cpu_cmpxchg16b_emu,
 			pvhv_this_cpu_cmpxchg16b, JMP32_INSN_SIZE);
