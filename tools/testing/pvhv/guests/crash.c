@@ -3,23 +3,23 @@
  * crash: what a domain cannot survive. Each case is one run; the domain must
  * end with the reason given here and take nothing else with it.
  *
- * case panic: panic.*out of cheese
- * case early-ud: crash
- * case early-pf: crash
- * case early-gp: crash
- * case early-int3: crash
+ * case panic: crashed: panic: out of cheese
+ * case early-ud: crashed: event.*exception 6.*before
+ * case early-pf: crashed: event.*exception 14.*before
+ * case early-gp: crashed: event.*exception 13.*before
+ * case early-int3: crashed: event.*exception 3.*before
  * case early-timer: poweroff
- * case early-user-return: crash|poweroff
- * case entry-unmapped: crash
- * case entry-in-hole: crash
- * case entry-user-page: crash
- * case double-fault-entry: crash
- * case double-fault-stack: crash
- * case triple: crash
- * case df-loop: crash
- * case root-zeroed: crash
- * case root-garbage: crash
- * case cr3-zero-page: crash
+ * case early-user-return: crashed: event.*before
+ * case entry-unmapped: crashed: panic
+ * case entry-in-hole: crashed: triple-fault
+ * case entry-user-page: crashed: triple-fault
+ * case double-fault-entry: crashed: triple-fault
+ * case double-fault-stack: crashed: triple-fault
+ * case triple: crashed: triple-fault
+ * case df-loop: crashed: triple-fault
+ * case root-zeroed: crashed: triple-fault
+ * case root-garbage: crashed: triple-fault
+ * case cr3-zero-page: crashed: triple-fault
  * case vcpu-page-unmapped: poweroff
  * case halt-then-poweroff: poweroff
  * case vcpu-down: poweroff

@@ -99,8 +99,8 @@ TEST(cr2_is_kept)
 
 TEST(dr6_is_kept)
 {
-	TRY(".byte 0xf1");
-	check_trap(X_DB, 0, "icebp");
+	TRY("pushfq; orq $0x100, (%%rsp); popfq; nop; nop");
+	check_trap(X_DB, 0, "TF");
 	vp->dr6 = 0x1234;
 	TRY("ud2");
 	check_eq(vp->dr6, 0x1234, "DR6 after #UD");
@@ -281,10 +281,17 @@ TEST(read_only_stack)
 
 TEST(in_delivery_left_set)
 {
-	/* The guest never cleared it: its next page fault is a double fault */
+	/*
+	 * The guest never cleared it: its next page fault is a double fault,
+	 * and the frame is what the page holds, not the page fault's
+	 */
 	TRY("ud2");
-	vp->in_delivery = 1;
-	try_read(SCRATCH_BASE + 0x400000, NULL);
+	TRY_IO("lea 1f(%%rip), %%rax\n"
+	       "mov %%rax, %%gs:%c1\n"
+	       "movb $1, %%gs:%c2\n"
+	       "1: mov (%0), %%rax",
+	       : : "r"(SCRATCH_BASE + 0x400000), "i"(PVHV_VP_RIP), "i"(PVHV_VP_IN_DELIVERY)
+	       : "rax", "memory");
 	check(trap.double_fault, "a page fault with IN_DELIVERY set is no double fault but %s",
 	      trap_text(&trap));
 	check_eq(trap.cr2, SCRATCH_BASE + 0x400000, "CR2");

@@ -465,6 +465,50 @@ TEST(ten_thousand_remaps)
 	flush(0, va);
 }
 
+TEST(invlpg)
+{
+	u64 va = KVA + 0xf00000, *e = make_entry(current_root, va, 1);
+
+	prepare();
+	for (int i = 0; i < 100; i++) {
+		WRITE_ONCE(*e, gpa_of(i & 1 ? a : b) | PTE_P | PTE_W);
+		asm volatile("invlpg (%0)" : : "r"(va) : "memory");
+		check_value(va, i & 1 ? a[0] : b[0], "INVLPG");
+	}
+	WRITE_ONCE(*e, 0);
+	asm volatile("invlpg (%0)" : : "r"(va) : "memory");
+	check_gone(va, "INVLPG");
+}
+
+/* The ends of both halves, where range arithmetic wraps */
+TEST(edge_pages)
+{
+	static const struct {
+		u64 va, to;
+	} edges[] = {
+		{ 0, PAGE_SIZE }, { USER_END, USER_END + PAGE_SIZE },
+		{ 0xfffffffffffff000, ~0UL }, { 0xffff820000000000, 0xffff820000001000 },
+	};
+
+	prepare();
+	for (unsigned int i = 0; i < ARRAY_SIZE(edges) * 2; i++) {
+		u64 va = edges[i / 2].va, *e = make_entry(current_root, va, 1);
+
+		for (int j = 0; j < 4; j++) {
+			WRITE_ONCE(*e, j < 3 ? gpa_of(j & 1 ? a : b) | flags_for(va) : 0);
+			if (i & 1)
+				asm volatile("invlpg (%0)" : : "r"(va) : "memory");
+			else
+				check_eq(hc_flush_range(va, edges[i / 2].to, 0, 0), 0,
+					 "FLUSH_RANGE of %#lx", va);
+			if (j < 3)
+				check_value(va, j & 1 ? a[0] : b[0], "an edge page");
+			else
+				check_gone(va, "an edge page");
+		}
+	}
+}
+
 TEST(kernel_text_remapped)
 {
 	u64 value;

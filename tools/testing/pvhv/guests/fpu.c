@@ -185,9 +185,7 @@ TEST(survives_sleep)
 {
 	for (u64 i = 0; i < 50; i++) {
 		fill_registers(i * 0x4444444447);
-		hc_set_timer(now() + 200000);
-		hc_halt();
-		irq_disable();
+		sleep_ns(200000);
 		if (!registers_are(i * 0x4444444447, "after HALT"))
 			return;
 	}
@@ -249,11 +247,12 @@ TEST(exceptions_of_its_own)
 
 	TRY_IO("ldmxcsr %0; xorps %%xmm1, %%xmm1; mov $1, %%eax; cvtsi2ss %%eax, %%xmm0;"
 	       "divss %%xmm1, %%xmm0", : : "m"(unmasked) : "rax");
-	check_trap(X_XM, 0, "an SSE division by 0");
+	if (!under_tcg())
+		check_trap(X_XM, 0, "an SSE division by 0");
 	asm volatile("ldmxcsr %0" : : "m"(masked));
 	TRY_IO("fninit; fldcw %0; fld1; fldz; fdivrp; fwait", : : "m"(fcw));
 	check_trap(X_MF, 0, "an x87 division by 0");
-	asm volatile("fninit");
+	asm volatile("fninit; ldmxcsr %0" : : "m"(masked));
 }
 
 TEST(illegal_states)
@@ -264,9 +263,11 @@ TEST(illegal_states)
 	memset(area, 0, sizeof(area));
 	*(u32 *)(area + 24) = 0xffffffff;	/* MXCSR, reserved bits */
 	TRY_IO("fxrstor (%0)", : : "r"(area));
-	check_trap(X_GP, 0, "FXRSTOR of a bad MXCSR");
+	if (!under_tcg())
+		check_trap(X_GP, 0, "FXRSTOR of a bad MXCSR");
 	TRY_IO("ldmxcsr 24(%0)", : : "r"(area));
-	check_trap(X_GP, 0, "LDMXCSR of reserved bits");
+	if (!under_tcg())
+		check_trap(X_GP, 0, "LDMXCSR of reserved bits");
 	*(u32 *)(area + 24) = 0x1f80;
 	if (!have_xsave)
 		return;
@@ -293,17 +294,13 @@ TEST(init_state_is_kept)
 	for (u64 i = 0; i < 20; i++) {
 		memset(area, 0, sizeof(area));
 		asm volatile("xrstor (%0)" : : "r"(area), "a"(~0), "d"(~0) : "memory");
-		hc_set_timer(now() + 100000);
-		hc_halt();
-		irq_disable();
+		sleep_ns(100000);
 		save_xmm(found);
 		for (unsigned int j = 0; j < 32; j++)
 			if (!check_eq(found[j], 0, "word %u of XMM in its initial state", j))
 				return;
 		fill_registers(i);
-		hc_set_timer(now() + 100000);
-		hc_halt();
-		irq_disable();
+		sleep_ns(100000);
 		if (!registers_are(i, "after the initial state"))
 			return;
 	}

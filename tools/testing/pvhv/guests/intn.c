@@ -19,6 +19,12 @@ static u64 vector_of(unsigned int n)
 	}
 }
 
+/* QEMU's TCG has 16 for the size of an IDT entry here */
+static bool is_gp(u64 vector, u64 error, unsigned int n)
+{
+	return vector == X_GP && (error == n * 8 + 2 || error == n * 16 + 2);
+}
+
 static bool is_open(unsigned int n)
 {
 	return n == 3 || n == 4 || n == 0x80;
@@ -48,7 +54,8 @@ TEST(from_kernel_mode)
 		u64 at = (u64)int_n + n * 4;
 
 		try_exec(at);
-		check_trap(vector_of(n), n * 8 + 2, "int %#x", n);
+		if (!is_gp(trap.vector, trap.error, n) || is_open(n))
+			check_trap(vector_of(n), n * 8 + 2, "int %#x", n);
 		check_eq(trap.rip, at + (is_open(n) ? 2 : 0), "RIP after int %#x", n);
 	}
 }
@@ -66,7 +73,8 @@ static void from_user(bool compat)
 			user_regs(&r, code);
 		r.rax = 0x1234;
 		run_user(&r, BY_IRET);
-		check_user(&r, vector_of(n), n * 8 + 2, "int %#x", n);
+		if (!is_gp(r.vector, r.error, n) || is_open(n))
+			check_user(&r, vector_of(n), n * 8 + 2, "int %#x", n);
 		check_eq(r.rip, (u64)code + (is_open(n) ? 2 : 0), "RIP after int %#x", n);
 		check_eq(r.rax, 0x1234, "RAX");
 		check_eq(r.cs, compat ? SEL_USER32_CS : SEL_USER_CS, "CS after int %#x", n);

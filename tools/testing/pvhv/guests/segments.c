@@ -273,8 +273,7 @@ TEST(ldt_taken_away_while_loaded)
 	hc_set_ldt(0, 0);
 	hc_set_tls(0, 0, 0);
 	for (int i = 0; i < 20; i++) {
-		hc_set_timer(now() + 50000);
-		hc_halt();
+		sleep_ns(50000);
 		hc_yield();
 	}
 	irq_disable();
@@ -318,8 +317,7 @@ TEST(cpunode)
 	hc_set_cpunode(0x321);
 	for (int i = 0; rdtscp && i < 100; i++) {
 		if (i % 10 == 0) {
-			hc_set_timer(now() + 100000);
-			hc_halt();
+			sleep_ns(100000);
 		}
 		hc_yield();
 		asm volatile("rdtscp" : "=c"(c) : : "rax", "rdx");
@@ -408,8 +406,7 @@ TEST(fsgsbase)
 	asm volatile("wrfsbase %0" : : "r"(0x7eeeeeeeeee0UL));
 	for (int i = 0; i < 100; i++) {
 		if (i % 10 == 0) {
-			hc_set_timer(now() + 100000);
-			hc_halt();
+			sleep_ns(100000);
 		}
 		hc_yield();
 		asm volatile("rdfsbase %0" : "=r"(v));

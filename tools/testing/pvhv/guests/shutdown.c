@@ -4,18 +4,18 @@
  *
  * case poweroff: poweroff
  * case poweroff-message: poweroff
- * case reboot: reboot
- * case crash: panic
- * case message: panic.*the quick brown fox
- * case control: panic.*A.{1,8}B.{1,16}C
- * case long: panic.*0123456789
- * case empty: panic
- * case not-terminated: panic.*zzzz
- * case bad-pointer: panic|unreadable
- * case bad-pointer-past-ram: panic|unreadable
- * case bad-length: panic|unreadable|xyz
+ * case reboot: poweroff
+ * case crash: crashed: panic
+ * case message: crashed: panic.*the quick brown fox
+ * case control: crashed: panic.*A[ -~]*B[ -~]*C
+ * case long: crashed: panic.*0123456789
+ * case empty: crashed: panic
+ * case not-terminated: crashed: panic.*zzzz
+ * case bad-pointer: crashed: panic: .unreadable
+ * case bad-pointer-past-ram: crashed: panic: .unreadable
+ * case bad-length: crashed: panic: (.unreadable|xyz)
  * case bad-reason: poweroff
- * case format: panic.*%s%n%p
+ * case format: crashed: panic.*%s%n%p
  */
 #include "lib/guest.h"
 

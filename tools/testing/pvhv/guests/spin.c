@@ -68,8 +68,7 @@ void guest_start(u64 start_gpa)
 				       PVHV_FLUSH_FREED_TABLES);
 	if (!strcmp(name, "sleeps")) {
 		for (;;) {
-			hc_set_timer(now() + 1000);
-			hc_halt();
+			sleep_ns(1000);
 		}
 	}
 	if (!strcmp(name, "sleeps-for-ever"))

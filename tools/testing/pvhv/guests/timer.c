@@ -138,10 +138,10 @@ TEST(halt)
 	u64 before, t;
 
 	for (int i = 0; i < 20; i++) {
+		irq_disable();
 		before = fired();
 		t = now();
 		hc_set_timer(t + MS);
-		irq_disable();
 		check_eq(hc_halt(), 0, "HALT's result");
 		check_eq(fired(), before + 1, "number of timer interrupts");
 		check(now() >= t + MS, "HALT ended %ld ns early", (long)(t + MS - now()));
@@ -240,9 +240,7 @@ TEST(clock_page)
 		if (b > c && b - c > worst)
 			worst = b - c;
 		if (i % 100 == 0) {
-			hc_set_timer(now() + 100000);
-			hc_halt();
-			irq_disable();
+			sleep_ns(100000);
 		}
 	}
 	check(worst < 50000, "the clock page and GET_TIME differ by %lu ns", worst);
@@ -259,8 +257,7 @@ TEST(clock_page_moves)
 	version = clock_page[0].version;
 	memset(clock_page, 0x33, sizeof(clock_page));
 	for (int i = 0; i < 20; i++) {
-		hc_set_timer(now() + MS);
-		hc_halt();
+		sleep_ns(MS);
 	}
 	irq_disable();
 	check_eq(clock_page[0].version, 0x33333333, "the old clock page's version");
@@ -297,9 +294,7 @@ TEST(steal_time)
 {
 	u64 a = READ_ONCE(vp->steal_ns);
 
-	hc_set_timer(now() + MS);
-	hc_halt();
-	irq_disable();
+	sleep_ns(MS);
 	check(READ_ONCE(vp->steal_ns) >= a, "stolen time went back");
 	check(!(vp->steal_seq & 1), "STEAL_SEQ is odd");
 	check(vp->steal_ns < now(), "more time was stolen than there is: %lu", (u64)vp->steal_ns);

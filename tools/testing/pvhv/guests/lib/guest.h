@@ -293,9 +293,11 @@ u64 new_ctx(void);		/* a ctx_id that was never used */
 
 /* time.c */
 u64 now(void);			/* ns, by hypercall */
-void delay_ns(u64 ns);
+void delay_ns(u64 ns);		/* spins */
+void sleep_ns(u64 ns);		/* by HALT; VIF is clear afterwards */
 u64 rdtsc(void);
 void cpuid(u32 leaf, u32 sub, u32 *a, u32 *b, u32 *c, u32 *d);
 bool have_fsgsbase(void);
+bool under_tcg(void);		/* QEMU's emulator knows no #XM, icebp, ... */
 
 #endif

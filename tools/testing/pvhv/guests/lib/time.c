@@ -15,6 +15,15 @@ void delay_ns(u64 ns)
 		asm volatile("pause");
 }
 
+/* The timer must not fire between setting it and HALT: VIF is clear meanwhile */
+void sleep_ns(u64 ns)
+{
+	irq_disable();
+	hc_set_timer(now() + ns);
+	hc_halt();
+	irq_disable();
+}
+
 u64 rdtsc(void)
 {
 	u32 low, high;
@@ -32,6 +41,15 @@ void cpuid(u32 leaf, u32 sub, u32 *a, u32 *b, u32 *c, u32 *d)
 	*b = vp->cpuid[1];
 	*c = vp->cpuid[2];
 	*d = vp->cpuid[3];
+}
+
+/* By what the instruction says: the host's view where CPUID does not fault */
+bool under_tcg(void)
+{
+	u32 a = 0x40000000, b, c = 0, d;
+
+	asm volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+	return b == 0x54474354 && c == 0x43544743 && d == 0x47435447;
 }
 
 bool have_fsgsbase(void)
