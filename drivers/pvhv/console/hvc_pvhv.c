@@ -133,7 +133,7 @@ static void pvhv_boot_console_write(struct console *con, const char *s, unsigned
 static struct console pvhv_boot_console = {
 	.name	= "pvhvboot",
 	.write	= pvhv_boot_console_write,
-	.flags	= CON_PRINTBUFFER | CON_BOOT | CON_ANYTIME,
+	.flags	= CON_PRINTBUFFER | CON_BOOT | CON_ANYTIME | CON_ENABLED,
 	.index	= -1,
 };
 

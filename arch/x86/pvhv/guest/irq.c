@@ -19,6 +19,7 @@
 #include <asm/idtentry.h>
 #include <asm/init.h>
 #include <asm/irq.h>
+#include <asm/irq_regs.h>
 #include <asm/irq_stack.h>
 #include <asm/paravirt.h>
 #include <asm/pgtable.h>
@@ -49,6 +50,7 @@ EXPORT_SYMBOL_GPL(pvhv_set_cause_handler);
 
 DEFINE_IDTENTRY_SYSVEC(sysvec_pvhv_callback)
 {
+	struct pt_regs *old_regs = set_irq_regs(regs);
 	unsigned long causes;
 	unsigned int bit;
 
@@ -61,6 +63,8 @@ DEFINE_IDTENTRY_SYSVEC(sysvec_pvhv_callback)
 		if (handler)
 			handler();
 	}
+
+	set_irq_regs(old_regs);
 }
 
 static void pvhv_poweroff_request(void)

@@ -136,6 +136,19 @@ static void __init pvhv_reserve_resources(void)
 	paravirt_disable_iospace();
 }
 
+/* The default takes a map of one entry for a mistake of the BIOS. */
+static char * __init pvhv_memory_setup(void)
+{
+	struct pvhv_memmap_entry *map = __va(pvhv_start_info.memmap);
+	unsigned int i;
+
+	for (i = 0; i < pvhv_start_info.nr_memmap; i++)
+		e820__range_add(map[i].addr, map[i].size,
+				map[i].type == PVHV_MEM_RAM ? E820_TYPE_RAM : E820_TYPE_RESERVED);
+	e820__update_table(e820_table);
+	return "pvhv";
+}
+
 /* Where setup_arch() lets a platform do something early */
 static void __init pvhv_arch_setup(void)
 {
@@ -151,6 +164,7 @@ static void __init pvhv_init_platform(void)
 	pv_info.name = "pvhv";
 
 	x86_init.oem.arch_setup = pvhv_arch_setup;
+	x86_init.resources.memory_setup = pvhv_memory_setup;
 	x86_init.resources.probe_roms = x86_init_noop;
 	x86_init.resources.reserve_resources = pvhv_reserve_resources;
 	x86_platform.set_legacy_features = pvhv_set_legacy_features;
@@ -204,20 +218,7 @@ static void __init pvhv_read_start_info(unsigned long gpa)
 static void __init pvhv_fill_boot_params(void)
 {
 	struct pvhv_start_info *si = &pvhv_start_info;
-	struct pvhv_memmap_entry *map = __va(si->memmap);
 	struct setup_header *hdr = &boot_params.hdr;
-	unsigned int i;
-
-	if (si->nr_memmap > ARRAY_SIZE(boot_params.e820_table))
-		pvhv_shutdown(PVHV_SHUTDOWN_CRASH, "the memory map is too long");
-	for (i = 0; i < si->nr_memmap; i++) {
-		struct boot_e820_entry *entry = &boot_params.e820_table[i];
-
-		entry->addr = map[i].addr;
-		entry->size = map[i].size;
-		entry->type = map[i].type == PVHV_MEM_RAM ? E820_TYPE_RAM : E820_TYPE_RESERVED;
-	}
-	boot_params.e820_entries = si->nr_memmap;
 
 	if (si->cmdline)
 		strscpy(boot_command_line, __va(si->cmdline),

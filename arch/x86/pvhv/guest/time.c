@@ -17,6 +17,7 @@
 #include <linux/time64.h>
 
 #include <asm/idtentry.h>
+#include <asm/irq_regs.h>
 #include <asm/irq_stack.h>
 #include <asm/paravirt.h>
 #include <asm/pvclock.h>
@@ -104,10 +105,13 @@ static DEFINE_PER_CPU(struct clock_event_device, pvhv_timer) = {
 DEFINE_IDTENTRY_SYSVEC(sysvec_pvhv_timer)
 {
 	struct clock_event_device *evt = this_cpu_ptr(&pvhv_timer);
+	struct pt_regs *old_regs = set_irq_regs(regs);
 
 	inc_irq_stat(apic_timer_irqs);
 	if (likely(evt->event_handler))
 		evt->event_handler(evt);
+
+	set_irq_regs(old_regs);
 }
 
 static u64 pvhv_steal_clock(int cpu)
