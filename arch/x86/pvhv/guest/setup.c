@@ -93,6 +93,8 @@ static const u16 pvhv_hidden_caps[] __initconst = {
 	 * cannot load. The hypervisor's returns do not have this bug.
 	 */
 	X86_BUG_SYSRET_SS_ATTRS,
+	/* Idling is a hypercall: the local timer does not stop. */
+	X86_BUG_AMD_E400,
 };
 
 static void __init pvhv_init_caps(void)
