@@ -201,19 +201,21 @@ static void resync_leaf(struct pvhv_mmu_op *op, struct pvhv_mmu_tree *tree,
 		leaf_drop(op, tree, t);
 		return;
 	}
-	if (pvhv_walk(op->mmu, cr3, t->gva, 2, &w)) {
+	/* A cleared above means that the next access is to set it, as below */
+	if (pvhv_walk(op->mmu, cr3, t->gva, 2, &w) || !(w.acc & PT_A)) {
 		leaf_drop(op, tree, t);
 		return;
 	}
+	acc = w.acc & ACC_ALL;
 
 	if (w.level == 1) {
 		if (t->bind != PVHV_BOUND_TABLE || t->gpa != w.gpa[1]) {
 			leaf_drop(op, tree, t);
 			return;
 		}
-		if (t->acc != w.acc) {
+		if (t->acc != acc) {
 			/* all entries depend on it, not only those of the range */
-			t->acc = w.acc;
+			t->acc = acc;
 			i = 0;
 			last = 511;
 		}
@@ -221,11 +223,10 @@ static void resync_leaf(struct pvhv_mmu_op *op, struct pvhv_mmu_tree *tree,
 		return;
 	}
 
-	acc = w.acc;
 	if (!(w.pte[w.level] & PT_D))
 		acc &= ~ACC_W;
 	if (t->bind != PVHV_BOUND_LARGE || t->gpa != w.gfn << PAGE_SHIFT ||
-	    !(w.pte[w.level] & PT_A) || (tree->root && !tree->kuser && !(acc & ACC_U))) {
+	    (tree->root && !tree->kuser && !(acc & ACC_U))) {
 		leaf_drop(op, tree, t);
 		return;
 	}
@@ -276,7 +277,8 @@ static void flush_note(struct pvhv_mmu_flush *fl, const struct pvhv_mmu_op *op)
 {
 	if (!op->nr && !op->unlinked)
 		return;
-	fl->single = !fl->any && op->nr == 1 && !op->unlinked;
+	/* a page of the kernel half may be cached under every root's tag */
+	fl->single = !fl->any && op->nr == 1 && !op->unlinked && pvhv_is_user_half(op->gva);
 	fl->any = true;
 	fl->gva = op->gva;
 	fl->gen = op->gen;

@@ -245,7 +245,8 @@ struct pvhv_mmu_fault_info {
 /**
  * struct pvhv_mmu_flush - progress and outcome of a flush
  * @any:	entries were narrowed or removed: the caller's hardware TLB is stale
- * @single:	... and it was only the page at @gva of the current root
+ * @single:	... and it was only the page at @gva, in the user half of the
+ *		current root; may be cached for kernel and for user mode
  * @gva:	see @single
  * @gen:	with @any: value of tlb_gen that covers it. A vCPU whose hardware
  *		TLB is good for @gen - 1 may flush the single page and be good

@@ -150,6 +150,24 @@ struct pvhv_root {
 	struct pvhv_mmu_tree user;
 };
 
+/* Reverse-map words: 0, an entry's address, or a chunk's with bit 0 set */
+#define PVHV_RMAP_CHAIN	1UL
+#define PVHV_RMAP_SLOTS	6
+
+/**
+ * struct pvhv_rmap_chunk - part of a chain
+ * @next:	the next chunk, full
+ * @n:		used slots
+ * @total:	in the first chunk: entries of the chain
+ * @slot:	the entries
+ */
+struct pvhv_rmap_chunk {
+	struct pvhv_rmap_chunk *next;
+	u32 n;
+	u32 total;
+	u64 *slot[PVHV_RMAP_SLOTS];
+};
+
 #define PVHV_KERNEL_MODE	0
 #define PVHV_USER_MODE		1
 
@@ -157,8 +175,8 @@ struct pvhv_root {
  * struct pvhv_walk - a walk of the guest's tables
  * @gpa:	of the entry read at each level
  * @pte:	that entry
- * @upper:	permissions of the levels above the leaf
- * @acc:	... and of the leaf
+ * @upper:	permissions of the levels above the leaf, and PT_A if all have it
+ * @acc:	... and the leaf
  * @gfn:	page that the address is in; for -EAGAIN, page that is not resident
  * @level:	of the leaf
  * @error:	P and RSVD of the guest's fault

@@ -15,23 +15,6 @@
 
 #include "mmu_internal.h"
 
-#define RMAP_CHAIN	1UL
-#define RMAP_SLOTS	6
-
-/**
- * struct pvhv_rmap_chunk - part of a chain
- * @next:	the next chunk, full
- * @n:		used slots
- * @total:	in the first chunk: entries of the chain
- * @slot:	the entries
- */
-struct pvhv_rmap_chunk {
-	struct pvhv_rmap_chunk *next;
-	u32 n;
-	u32 total;
-	u64 *slot[RMAP_SLOTS];
-};
-
 static struct kmem_cache *chunk_cache;
 
 int pvhv_rmap_caches_create(void)
@@ -80,7 +63,7 @@ void pvhv_rmap_chunks_free(struct pvhv_mmu_cache *cache)
 
 static struct pvhv_rmap_chunk *chain_of(unsigned long word)
 {
-	return (struct pvhv_rmap_chunk *)(word & ~RMAP_CHAIN);
+	return (struct pvhv_rmap_chunk *)(word & ~PVHV_RMAP_CHAIN);
 }
 
 /* Remove every mapping of a page; the caller increments tlb_gen if there were. */
@@ -91,7 +74,7 @@ static unsigned int rmap_zap(unsigned long *word)
 	unsigned long v = *word;
 
 	*word = 0;
-	if (!(v & RMAP_CHAIN)) {
+	if (!(v & PVHV_RMAP_CHAIN)) {
 		/* cmpxchg in op_narrow() fails or comes first: no xchg needed */
 		WRITE_ONCE(*(u64 *)v, 0);
 		return 1;
@@ -128,7 +111,7 @@ int pvhv_rmap_add(struct pvhv_mmu *mmu, struct pvhv_mmu_cache *cache, u64 gfn,
 		*word = (unsigned long)sptep;
 		return 0;
 	}
-	if (v & RMAP_CHAIN) {
+	if (v & PVHV_RMAP_CHAIN) {
 		first = chain_of(v);
 		if (unlikely(first->total >= PVHV_MMU_RMAP_MAX)) {
 			rmap_zap(word);
@@ -136,7 +119,7 @@ int pvhv_rmap_add(struct pvhv_mmu *mmu, struct pvhv_mmu_cache *cache, u64 gfn,
 			*word = (unsigned long)sptep;
 			return 0;
 		}
-		if (first->n < RMAP_SLOTS) {
+		if (first->n < PVHV_RMAP_SLOTS) {
 			first->slot[first->n++] = sptep;
 			first->total++;
 			return 0;
@@ -146,7 +129,7 @@ int pvhv_rmap_add(struct pvhv_mmu *mmu, struct pvhv_mmu_cache *cache, u64 gfn,
 	chunk = chunk_get(cache);
 	if (!chunk)
 		return -ENOMEM;
-	if (v & RMAP_CHAIN) {
+	if (v & PVHV_RMAP_CHAIN) {
 		chunk->next = chain_of(v);
 		chunk->total = chunk->next->total + 1;
 		chunk->n = 0;
@@ -157,7 +140,7 @@ int pvhv_rmap_add(struct pvhv_mmu *mmu, struct pvhv_mmu_cache *cache, u64 gfn,
 		chunk->n = 1;
 	}
 	chunk->slot[chunk->n++] = sptep;
-	*word = (unsigned long)chunk | RMAP_CHAIN;
+	*word = (unsigned long)chunk | PVHV_RMAP_CHAIN;
 	return 0;
 }
 
@@ -177,7 +160,7 @@ void pvhv_rmap_remove(struct pvhv_mmu *mmu, u64 gfn, u64 *sptep)
 
 	if (WARN_ON_ONCE(!word))
 		return;
-	if (!(*word & RMAP_CHAIN)) {
+	if (!(*word & PVHV_RMAP_CHAIN)) {
 		WARN_ON_ONCE(*word != (unsigned long)sptep);
 		*word = 0;
 		return;
@@ -198,7 +181,7 @@ found:
 		*word = 0;
 		if (first->next) {
 			first->next->total = first->total;
-			*word = (unsigned long)first->next | RMAP_CHAIN;
+			*word = (unsigned long)first->next | PVHV_RMAP_CHAIN;
 		}
 		kmem_cache_free(chunk_cache, first);
 	}

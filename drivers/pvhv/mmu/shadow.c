@@ -263,12 +263,12 @@ static void bind_walked(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv,
 {
 	enum pvhv_bind bind = PVHV_BOUND_TABLE;
 	u64 gpa = w->gpa[1] & PAGE_MASK;
-	u64 acc = w->upper;
+	u64 acc = w->upper & ACC_ALL;
 
 	if (w->level > 1) {
 		bind = PVHV_BOUND_LARGE;
 		gpa = (w->gfn << PAGE_SHIFT) & ~(PVHV_L1_SPAN - 1);
-		acc = w->acc;
+		acc = w->acc & ACC_ALL;
 		if (!(w->pte[w->level] & PT_D))
 			acc &= ~ACC_W;
 	}

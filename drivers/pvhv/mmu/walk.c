@@ -26,13 +26,14 @@ static const u64 rsvd_ps[5] = {
  *		w->level is 1, w->gpa[1] is the table's and w->acc is w->upper
  * @w:		out
  *
- * Permissions are collected, not checked; A and D are left alone.
+ * Permissions are collected, not checked; A and D are left alone. PT_A in
+ * w->acc tells whether all levels have it.
  *
  * Return: 0, PVHV_MMU_GUEST_FAULT with w->error, -EAGAIN with w->gfn.
  */
 int pvhv_walk(struct pvhv_mmu *mmu, u64 cr3, u64 gva, int lowest, struct pvhv_walk *w)
 {
-	u64 acc = ACC_ALL;
+	u64 acc = ACC_ALL | PT_A;
 	u64 table = cr3;
 	int level = 4;
 
