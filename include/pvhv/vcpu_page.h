@@ -13,10 +13,10 @@
 #define _PVHV_VCPU_PAGE_H
 
 /* Interrupt state and work flags: all in the first eight bytes. */
-#define PVHV_VP_VIF		0x000	/* u8: 1 = interrupts may be delivered in kernel mode */
-#define PVHV_VP_PENDING		0x001	/* u8: set by the hypervisor: an interrupt waits for VIF */
-#define PVHV_VP_IN_DELIVERY	0x002	/* u8: 1 from delivery until the guest has saved the frame */
-#define PVHV_VP_NR_HINTS	0x004	/* u32: used entries of HINTS; guest adds, hypervisor zeroes */
+#define PVHV_VP_VIF		0x000	/* u8: 1 = interrupts in kernel mode */
+#define PVHV_VP_PENDING		0x001	/* u8: hypervisor: one waits for VIF */
+#define PVHV_VP_IN_DELIVERY	0x002	/* u8: 1 until the frame is saved */
+#define PVHV_VP_NR_HINTS	0x004	/* u32: used entries of HINTS */
 
 /* The frame of an event, a system call or a return. Order of IRET's frame. */
 #define PVHV_VP_RIP		0x008
@@ -35,7 +35,7 @@
 #define PVHV_VP_DR6		0x060	/* changed only by the delivery of #DB */
 
 /* Results of hypercalls that return more than RAX holds. */
-#define PVHV_VP_RESULT		0x068	/* u64[2]: rdmsr: [0]; cpuid: eax, ebx, ecx, edx as u32[4] */
+#define PVHV_VP_RESULT		0x068	/* u64[2]; cpuid: eax..edx, u32[4] */
 
 #define PVHV_VP_STEAL_NS	0x080	/* u64: ns runnable but not running; see STEAL_SEQ */
 #define PVHV_VP_STEAL_SEQ	0x088	/* u32: odd while STEAL_NS changes */

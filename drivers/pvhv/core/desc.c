@@ -143,18 +143,21 @@ static bool find_desc(struct pvhv_vcpu *v, u16 sel, struct desc_struct *d)
 		return true;
 	}
 	switch (i) {
+	/* As in Linux's gdt_page */
 	case GDT_ENTRY_DEFAULT_USER32_CS:
+		*d = desc_of(0x00cffb000000ffffULL);
+		return true;
 	case GDT_ENTRY_DEFAULT_USER_DS:
+		*d = desc_of(0x00cff3000000ffffULL);
+		return true;
 	case GDT_ENTRY_DEFAULT_USER_CS:
-		*d = (struct desc_struct)GDT_ENTRY_INIT(0xc0f3, 0, 0xfffff);
-		if (i != GDT_ENTRY_DEFAULT_USER_DS)
-			d->type = 0xb;
+		*d = desc_of(0x00affb000000ffffULL);
 		return true;
 	case GDT_ENTRY_TLS_MIN ... GDT_ENTRY_TLS_MAX:
 		*d = v->tls[i - GDT_ENTRY_TLS_MIN];
 		return true;
 	case GDT_ENTRY_CPUNODE:
-		*d = (struct desc_struct)GDT_ENTRY_INIT(0xf5, 0, 0);
+		*d = desc_of(0x0040f50000000000ULL);
 		return true;
 	}
 	return false;

@@ -42,6 +42,7 @@ void pvhv_domain_end(struct pvhv_domain *d, u32 state, u32 crash, const char *fm
 		vscnprintf(d->message, sizeof(d->message), fmt, args);
 		va_end(args);
 		d->crash = crash;
+		/* The reason is there for whoever sees the state. */
 		smp_store_release(&d->state, state);
 	}
 	spin_unlock_irqrestore(&d->state_lock, flags);

@@ -192,7 +192,7 @@ void pvhv_deliver_interrupts(struct pvhv_vcpu *v)
 	}
 	/* First the flag, then the bits: notify() does it the other way round. */
 	WRITE_ONCE(v->irr_any, false);
-	smp_mb();
+	smp_mb();	/* pairs with the atomic bit in pvhv_raise() */
 	vec = next_vector(v);
 	if (find_first_bit(v->irr, 256) < 256 || READ_ONCE(v->nmi_pending))
 		WRITE_ONCE(v->irr_any, true);

@@ -307,10 +307,9 @@ static long hc_multicall(struct pvhv_vcpu *v, const u64 *a);
 
 static const struct hypercall {
 	long (*fn)(struct pvhv_vcpu *v, const u64 *a);
-	const char *name;
 	unsigned int flags;
 } hypercalls[PVHV_NR_HYPERCALLS] = {
-#define HC(nr, handler, fl) [PVHV_HC_##nr] = { .fn = handler, .name = #nr, .flags = fl }
+#define HC(nr, handler, fl)	[PVHV_HC_##nr] = { .fn = handler, .flags = fl }
 	HC(VCPU_SETUP,		hc_vcpu_setup,		0),
 	HC(LOAD_CR3,		hc_load_cr3,		MULTI),
 	HC(FLUSH_RANGE,		hc_flush_range,		MULTI),

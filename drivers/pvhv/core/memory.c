@@ -205,10 +205,11 @@ void pvhv_mmu_host_flush(struct pvhv_mmu *mmu)
 
 /* ---- the notifier ---- */
 
+typedef void (*range_fn)(struct pvhv_domain *d, struct pvhv_slot *s, u64 first, u64 last);
+
 /* Call fn for the guest pages of each slot within [start, end) of the owner. */
-static void for_each_range(struct pvhv_domain *d, unsigned long start, unsigned long end,
-			   void (*fn)(struct pvhv_domain *d, struct pvhv_slot *s,
-				      u64 first, u64 last))
+static void call_in_range(struct pvhv_domain *d, unsigned long start, unsigned long end,
+			  range_fn fn)
 {
 	struct pvhv_memory_map *m = &d->memory;
 	int i, n = READ_ONCE(m->nr_slots);
@@ -264,7 +265,7 @@ static int notifier_start(struct mmu_notifier *mn, const struct mmu_notifier_ran
 
 	if (!touches(d, range->start, range->end))
 		return 0;
-	for_each_range(d, range->start, range->end, range_begin);
+	call_in_range(d, range->start, range->end, range_begin);
 	/* Entries gone or not, a TLB may hold the page: see mmu.h */
 	pvhv_mmu_host_flush(&d->mmu);
 	return 0;
@@ -274,7 +275,7 @@ static void notifier_end(struct mmu_notifier *mn, const struct mmu_notifier_rang
 {
 	struct pvhv_domain *d = container_of(mn, struct pvhv_domain, memory.notifier);
 
-	for_each_range(d, range->start, range->end, range_end);
+	call_in_range(d, range->start, range->end, range_end);
 }
 
 /* The address space dies, maybe before our descriptors are closed. */
@@ -283,9 +284,9 @@ static void notifier_release(struct mmu_notifier *mn, struct mm_struct *mm)
 	struct pvhv_domain *d = container_of(mn, struct pvhv_domain, memory.notifier);
 
 	pvhv_domain_end(d, PVHV_STATE_KILLED, PVHV_CRASH_NONE, "its process has ended");
-	for_each_range(d, 0, ULONG_MAX, range_begin);
+	call_in_range(d, 0, ULONG_MAX, range_begin);
 	pvhv_mmu_host_flush(&d->mmu);
-	for_each_range(d, 0, ULONG_MAX, range_end);
+	call_in_range(d, 0, ULONG_MAX, range_end);
 }
 
 static const struct mmu_notifier_ops notifier_ops = {

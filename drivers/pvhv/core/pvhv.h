@@ -24,29 +24,42 @@
 
 struct pvhv_domain;
 
-/* Counters of a domain, shown by PVHV_GET_STATS. Summed over vCPUs. */
-#define PVHV_VCPU_STATS(X)						\
-	X(exits)		/* world switches back to the host */	\
-	X(exit_hypercall)						\
-	X(exit_return)		/* returns that the switcher left to C */ \
-	X(exit_page_fault)						\
-	X(exit_exception)	/* other exceptions */			\
-	X(exit_emulate)		/* privileged instructions emulated */	\
-	X(exit_interrupt)	/* the host's interrupts */		\
-	X(exit_nmi)							\
-	X(syscalls_direct)	/* by the switcher alone */		\
-	X(returns_direct)						\
-	X(events)		/* exceptions delivered */		\
-	X(interrupts)		/* interrupts delivered */		\
-	X(loads)		/* of the vCPU on a CPU */		\
-	X(halts)							\
-	X(hints)		/* page-table hints consumed */		\
-	X(host_faults)		/* guest pages got from the host, sleeping */
-
+/**
+ * struct pvhv_vcpu_stats - counters of a vCPU, see PVHV_GET_STATS
+ * @exits:		world switches back to the host
+ * @exit_hypercall:	hypercalls that reached the host
+ * @exit_return:	returns that the switcher left to C
+ * @exit_page_fault:	page faults, the guest's own and shadow misses
+ * @exit_exception:	other exceptions
+ * @exit_emulate:	privileged instructions emulated
+ * @exit_interrupt:	the host's interrupts
+ * @exit_nmi:		the host's NMIs
+ * @syscalls_direct:	system calls that the switcher served alone
+ * @returns_direct:	returns likewise
+ * @events:		exceptions delivered
+ * @interrupts:		interrupts delivered
+ * @loads:		times that the vCPU was loaded on a CPU
+ * @halts:		times that it slept in PVHV_HC_HALT
+ * @hints:		page-table hints consumed
+ * @host_faults:	guest pages that had to be got from the host
+ */
 struct pvhv_vcpu_stats {
-#define PVHV_STAT_FIELD(name) u64 name;
-	PVHV_VCPU_STATS(PVHV_STAT_FIELD)
-#undef PVHV_STAT_FIELD
+	u64 exits;
+	u64 exit_hypercall;
+	u64 exit_return;
+	u64 exit_page_fault;
+	u64 exit_exception;
+	u64 exit_emulate;
+	u64 exit_interrupt;
+	u64 exit_nmi;
+	u64 syscalls_direct;
+	u64 returns_direct;
+	u64 events;
+	u64 interrupts;
+	u64 loads;
+	u64 halts;
+	u64 hints;
+	u64 host_faults;
 };
 
 /* vcpu->mode */
@@ -166,6 +179,7 @@ struct pvhv_gfn {
 	unsigned long pfn;
 	unsigned long rmap;
 };
+
 #define PVHV_GFN_VALID		1UL
 #define PVHV_GFN_WRITABLE	2UL
 #define PVHV_GFN_SHIFT		2
@@ -181,7 +195,7 @@ struct pvhv_memory_map {
 	int nr_slots;
 	struct pvhv_slot slots[PVHV_MAX_MEMORY_SLOTS];
 	/* Notifier against lookup: as in KVM, see pvhv_gfn_to_pfn() */
-	spinlock_t lock;
+	spinlock_t lock;		/* invalidate_xxx, gfns[].pfn */
 	unsigned long invalidate_seq;
 	long invalidate_count;
 	struct mmu_notifier notifier;
@@ -191,7 +205,7 @@ struct pvhv_memory_map {
 #define PVHV_CONSOLE_SIZE	16384
 
 struct pvhv_console {
-	spinlock_t lock;
+	spinlock_t lock;		/* the queues and starved */
 	DECLARE_KFIFO(out, u8, PVHV_CONSOLE_SIZE);
 	DECLARE_KFIFO(in, u8, 1024);
 	bool starved;			/* the guest found no room in @out */
@@ -204,7 +218,7 @@ struct pvhv_domain {
 	struct mm_struct *mm;
 	struct list_head list;
 
-	spinlock_t state_lock;
+	spinlock_t state_lock;		/* the next four, vcpu->active */
 	u32 state;			/* PVHV_STATE_xxx */
 	u32 crash;
 	bool paused;

@@ -7,17 +7,82 @@
 
 #include "pvhv.h"
 
-static void add(struct pvhv_stat *out, u32 *n, const char *name, u64 value)
+struct counter {
+	const char *name;
+	size_t offset;
+};
+
+#define VCPU(field)	{ #field, offsetof(struct pvhv_vcpu_stats, field) }
+#define MMU(field)	{ "mmu_" #field, offsetof(struct pvhv_mmu_stats, field) }
+
+static const struct counter vcpu_counters[] = {
+	VCPU(exits),
+	VCPU(exit_hypercall),
+	VCPU(exit_return),
+	VCPU(exit_page_fault),
+	VCPU(exit_exception),
+	VCPU(exit_emulate),
+	VCPU(exit_interrupt),
+	VCPU(exit_nmi),
+	VCPU(syscalls_direct),
+	VCPU(returns_direct),
+	VCPU(events),
+	VCPU(interrupts),
+	VCPU(loads),
+	VCPU(halts),
+	VCPU(hints),
+	VCPU(host_faults),
+};
+
+static const struct counter mmu_counters[] = {
+	MMU(fills),
+	MMU(prefills),
+	MMU(faults_guest),
+	MMU(retries),
+	MMU(resyncs),
+	MMU(narrowed),
+	MMU(zaps),
+	MMU(host_zaps),
+	MMU(evictions),
+	MMU(tables_now),
+	MMU(pages_now),
+	MMU(roots_now),
+};
+
+#define NR_COUNTERS	(ARRAY_SIZE(vcpu_counters) + ARRAY_SIZE(mmu_counters))
+
+/* Add up the counters of a vCPU into @out, and its MMU's into @mmu. */
+static void add_vcpu(struct pvhv_vcpu *v, struct pvhv_stat *out, struct pvhv_mmu_stats *mmu)
 {
-	strscpy(out[*n].name, name, sizeof(out->name));
-	out[(*n)++].value = value;
+	struct sw_guest *g = READ_ONCE(v->guest);
+	struct pvhv_vcpu_stats s = v->stats;
+	int i;
+
+	/* These are counted where C does not come by. */
+	s.syscalls_direct += READ_ONCE(g->nr_syscalls);
+	s.returns_direct += READ_ONCE(g->nr_returns);
+	for (i = 0; i < ARRAY_SIZE(vcpu_counters); i++)
+		out[i].value += *(u64 *)((void *)&s + vcpu_counters[i].offset);
+	pvhv_mmu_add_stats(mmu, &v->mmu.stats);
 }
 
-#define MMU_STATS(X) \
-	X(fills) X(prefills) X(faults_guest) X(retries) X(resyncs) X(narrowed) X(zaps) \
-	X(host_zaps) X(evictions) X(tables_now) X(pages_now) X(roots_now)
-#define COUNT(name) + 1
-#define NR_STATS (0 PVHV_VCPU_STATS(COUNT) MMU_STATS(COUNT))
+static void collect(struct pvhv_domain *d, struct pvhv_stat *out)
+{
+	struct pvhv_stat *mmu_out = out + ARRAY_SIZE(vcpu_counters);
+	struct pvhv_mmu_stats mmu = { };
+	int i;
+
+	pvhv_mmu_get_stats(&d->mmu, &mmu);
+	for (i = 0; i < PVHV_MAX_VCPUS; i++)
+		if (READ_ONCE(d->vcpus[i]))
+			add_vcpu(d->vcpus[i], out, &mmu);
+	for (i = 0; i < ARRAY_SIZE(vcpu_counters); i++)
+		strscpy(out[i].name, vcpu_counters[i].name, sizeof(out[i].name));
+	for (i = 0; i < ARRAY_SIZE(mmu_counters); i++) {
+		strscpy(mmu_out[i].name, mmu_counters[i].name, sizeof(out[i].name));
+		mmu_out[i].value = *(u64 *)((void *)&mmu + mmu_counters[i].offset);
+	}
+}
 
 /**
  * pvhv_get_stats - PVHV_GET_STATS
@@ -28,42 +93,22 @@ static void add(struct pvhv_stat *out, u32 *n, const char *name, u64 value)
  */
 long pvhv_get_stats(struct pvhv_domain *d, void __user *arg)
 {
-	struct pvhv_vcpu_stats sum = { };
-	struct pvhv_mmu_stats mmu = { };
 	struct pvhv_stats s;
 	struct pvhv_stat *out;
-	u32 i, n = 0;
+	u32 room;
 	long ret = 0;
 
 	if (copy_from_user(&s, arg, sizeof(s)))
 		return -EFAULT;
 	if (s.reserved)
 		return -EINVAL;
-	out = kcalloc(NR_STATS, sizeof(*out), GFP_KERNEL);
+	out = kcalloc(NR_COUNTERS, sizeof(*out), GFP_KERNEL);
 	if (!out)
 		return -ENOMEM;
-	pvhv_mmu_get_stats(&d->mmu, &mmu);
-	for (i = 0; i < PVHV_MAX_VCPUS; i++) {
-		struct pvhv_vcpu *v = READ_ONCE(d->vcpus[i]);
-		struct sw_guest *g;
-
-		if (!v)
-			continue;
-#define SUM(name) sum.name += READ_ONCE(v->stats.name);
-		PVHV_VCPU_STATS(SUM)
-		g = READ_ONCE(v->guest);
-		sum.syscalls_direct += READ_ONCE(g->nr_syscalls);
-		sum.returns_direct += READ_ONCE(g->nr_returns);
-		pvhv_mmu_add_stats(&mmu, &v->mmu.stats);
-	}
-#define ADD(name) add(out, &n, #name, sum.name);
-	PVHV_VCPU_STATS(ADD)
-#undef ADD
-#define ADD(name) add(out, &n, "mmu_" #name, mmu.name);
-	MMU_STATS(ADD)
-	i = min(s.count, n);
-	s.count = n;
-	if (copy_to_user(u64_to_user_ptr(s.stats), out, i * sizeof(*out)) ||
+	collect(d, out);
+	room = min_t(u32, s.count, NR_COUNTERS);
+	s.count = NR_COUNTERS;
+	if (copy_to_user(u64_to_user_ptr(s.stats), out, room * sizeof(*out)) ||
 	    copy_to_user(arg, &s, sizeof(s)))
 		ret = -EFAULT;
 	kfree(out);

@@ -76,14 +76,14 @@ void pvhv_clock_write(struct pvhv_domain *d)
 	u32 version = (READ_ONCE(ti->version) & ~1U) + 2;
 
 	WRITE_ONCE(ti->version, version - 1);
-	smp_wmb();
+	smp_wmb();	/* odd version, then data */
 	ti->pad0 = 0;
 	ti->tsc_timestamp = d->clock_is_tsc ? d->clock_base : 0;
 	ti->system_time = 0;
 	ti->tsc_to_system_mul = tsc_mul;
 	ti->tsc_shift = tsc_shift;
 	ti->flags = d->clock_is_tsc ? PVCLOCK_TSC_STABLE_BIT : 0;
-	smp_wmb();
+	smp_wmb();	/* data, then even version */
 	WRITE_ONCE(ti->version, version);
 }
 

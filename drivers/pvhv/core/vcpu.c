@@ -25,7 +25,7 @@ void pvhv_kick(struct pvhv_vcpu *v)
 {
 	int cpu;
 
-	smp_mb();
+	smp_mb();	/* what was set, then mode */
 	if (READ_ONCE(v->mode) == PVHV_IN_GUEST) {
 		cpu = READ_ONCE(v->cpu);
 		if (cpu >= 0)
@@ -208,7 +208,7 @@ static int check_state(struct pvhv_vcpu *v)
 	int ret;
 
 	clear_bit(PVHV_REQ_STOP, &v->requests);
-	smp_mb__after_atomic();
+	smp_mb__after_atomic();		/* the request is gone, then look */
 	while (READ_ONCE(d->paused) && !pvhv_domain_ended(d)) {
 		set_active(v, false);
 		ret = wait_event_interruptible(d->state_wq, !READ_ONCE(d->paused) ||

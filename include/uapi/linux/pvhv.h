@@ -39,6 +39,7 @@ struct pvhv_info {
 	__u64 switcher;
 	__u64 reserved[4];
 };
+
 #define PVHV_SWITCHER_PCID	(1ULL << 0)
 #define PVHV_SWITCHER_LA57	(1ULL << 1)
 #define PVHV_SWITCHER_PTI	(1ULL << 2)
@@ -118,6 +119,7 @@ struct pvhv_run {
 	__u32 exit;
 	__u32 reserved[3];
 };
+
 #define PVHV_EXIT_ENDED		1	/* the domain has ended; see PVHV_GET_STATE */
 #define PVHV_EXIT_STOPPED	2	/* this vCPU was stopped by the guest (PVHV_HC_VCPU_DOWN) */
 
@@ -135,6 +137,7 @@ struct pvhv_state {
 	__u64 reserved[2];
 	char  message[PVHV_MESSAGE_LEN];
 };
+
 #define PVHV_STATE_CREATED	0
 #define PVHV_STATE_RUNNING	1
 #define PVHV_STATE_PAUSED	2

@@ -81,7 +81,7 @@ SW_ASSERT(struct sw_data, guest.gs, D_GS);
  * would show the host's counters, LASS because the guest's kernel runs in
  * ring 3 at addresses of the upper half.
  */
-#define CR4_LASS	(1UL << 27)
+#define CR4_LASS	BIT(27)
 #define CR4_OFF		(X86_CR4_PGE | X86_CR4_PCE | CR4_LASS)
 
 static bool use_pcid __ro_after_init;
@@ -91,7 +91,7 @@ static u32 xstate_size __ro_after_init;
 static struct kmem_cache *xstate_cache;
 
 /* Not the guest's: PKRU (the host's, see pvhv_load()) and AMX. */
-#define XFEATURES_OFF	(1ULL << 9 | 1ULL << 17 | 1ULL << 18)
+#define XFEATURES_OFF	(BIT_ULL(9) | BIT_ULL(17) | BIT_ULL(18))
 
 /* Called on the CPU itself. */
 void pvhv_cpu_features(struct pvhv_area *a)
@@ -362,7 +362,7 @@ void pvhv_load(struct pvhv_vcpu *v)
 	rdmsrl(MSR_SYSCALL_MASK, h->fmask);
 	rdmsrl(MSR_IA32_SYSENTER_CS, h->sysenter_cs);
 
-	wrmsrl(MSR_STAR, (u64)__USER32_CS << 48 | (u64)__KERNEL_CS << 32);
+	wrmsr(MSR_STAR, 0, __USER32_CS << 16 | __KERNEL_CS);
 	wrmsrl(MSR_LSTAR, a->lstar);
 	wrmsrl(MSR_CSTAR, a->cstar);
 	wrmsrl(MSR_SYSCALL_MASK, 0x3f7fd5 & ~X86_EFLAGS_FIXED);

@@ -66,7 +66,8 @@ sw_blob_start:
 	.elseif vec == 18
 	jmp	sw_mc
 	.else
-	.if !(vec == 8 || (vec >= 10 && vec <= 14) || vec == 17 || vec == 21 || vec == 29 || vec == 30)
+	.if !(vec == 8 || (vec >= 10 && vec <= 14) || vec == 17 || \
+	      vec == 21 || vec == 29 || vec == 30)
 	push	$0
 	.endif
 	push	$vec
