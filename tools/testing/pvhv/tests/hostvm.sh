@@ -8,7 +8,7 @@
 set -uo pipefail
 hostvm=tools/testing/pvhv/hostvm
 out=$(mktemp) err=$(mktemp) file=$(mktemp)
-trap 'rm -f "$out" "$err" "$file"' EXIT
+trap 'rm -f "$out" "$err" "$file" "$file.log"' EXIT
 failed=0
 
 # try NAME STATUS ARGS...: run hostvm and compare its exit status
@@ -33,6 +33,9 @@ same() {
 		failed=1
 	fi
 }
+
+# builds what it needs, which it tells on stderr
+$hostvm --log "$file.log" -- true
 
 try status 3 -- sh -c 'echo out; echo err >&2; exit 3'
 same stdout "$(cat "$out")" out
