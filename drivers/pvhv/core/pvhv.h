@@ -87,12 +87,14 @@ enum pvhv_next {
  * @topup:	fill the MMU caches
  * @fault_in:	get @gfn from the host, for writing if @write
  * @sleepable:	run the handler where it may sleep
+ * @async_fault: wait for KVM to bring the host's own page
  */
 struct pvhv_slow {
 	bool topup;
 	bool fault_in;
 	bool write;
 	bool sleepable;
+	bool async_fault;
 	u64  gfn;
 };
 
@@ -154,6 +156,7 @@ struct pvhv_vcpu {
 
 	struct pvhv_slow slow;
 	bool want_topup;		/* MMU caches ran low where nobody could wait */
+	u32 apf_flags;			/* the page fault is KVM's below us, see host_async_fault() */
 	u8 bad_return;			/* exception of SW_VEC_BAD_RETURN */
 	bool retry_exit;		/* the last exit is not handled yet */
 	u64 hints[PVHV_VP_MAX_HINTS];
@@ -339,6 +342,7 @@ void pvhv_enter(struct pvhv_vcpu *v);
 void pvhv_reload_segments(struct pvhv_vcpu *v);
 void pvhv_segments_changed(struct pvhv_vcpu *v);
 void pvhv_send_kick(int cpu);
+void pvhv_async_fault_wait(struct pvhv_vcpu *v);
 int pvhv_fpstate_alloc(struct pvhv_vcpu *v);
 void pvhv_fpstate_free(struct pvhv_vcpu *v);
 

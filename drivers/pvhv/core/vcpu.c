@@ -41,6 +41,11 @@ static enum pvhv_next page_fault(struct pvhv_vcpu *v)
 	u32 access = err & (PVHV_ACC_WRITE | PVHV_ACC_FETCH);
 	int ret;
 
+	if (unlikely(v->apf_flags)) {
+		v->apf_flags = 0;
+		v->slow.async_fault = true;
+		return PVHV_RETRY_SLOW;
+	}
 	v->stats.exit_page_fault++;
 	if (v->guest->user_mode)
 		access |= PVHV_ACC_USER;
@@ -173,6 +178,10 @@ static int do_slow(struct pvhv_vcpu *v)
 	struct pvhv_slow *s = &v->slow;
 	int ret = 0;
 
+	if (s->async_fault) {
+		pvhv_async_fault_wait(v);
+		v->regs->vec = SW_VEC_DONE;
+	}
 	if (s->topup || v->want_topup)
 		ret = pvhv_mmu_topup(&v->domain->mmu, &v->mmu);
 	if (!ret && s->fault_in) {

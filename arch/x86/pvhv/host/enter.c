@@ -19,6 +19,7 @@
 #include <asm/fpu/api.h>
 #include <asm/fpu/xcr.h>
 #include <asm/irq_vectors.h>
+#include <asm/kvm_para.h>
 #include <asm/mce.h>
 #include <asm/msr.h>
 #include <asm/nospec-branch.h>
@@ -587,6 +588,8 @@ void pvhv_enter(struct pvhv_vcpu *v)
 		native_set_debugreg(6, DR6_RESERVED);
 	}
 	vec = v->regs->vec;
+	if (vec == X86_TRAP_PF)
+		v->apf_flags = kvm_read_and_reset_apf_flags();
 	v->stats.exits++;
 	if (unlikely(d->mc_pending || vec == X86_TRAP_MC)) {
 		d->mc_pending = 0;
@@ -610,6 +613,23 @@ void pvhv_enter(struct pvhv_vcpu *v)
 				"exception %llu (%llx) in the switcher at +%llx, cr2 %llx",
 				d->fault_vec, d->fault_err,
 				d->fault_rip & (SW_STRIDE - 1), d->guest.cr2);
+}
+
+/**
+ * pvhv_async_fault_wait - sleep until KVM has a page of ours
+ * @v:	the vCPU, not loaded
+ *
+ * A host that is a KVM guest itself may get, when ring 3 touches a page that
+ * KVM has swapped out, a #PF that is no page fault but a note to run something
+ * else; CR2 holds a token. Our guest is ring 3 as well.
+ */
+void pvhv_async_fault_wait(struct pvhv_vcpu *v)
+{
+#ifdef CONFIG_KVM_GUEST
+	local_irq_disable();
+	kvm_async_pf_task_wait_schedule(v->guest->cr2);
+	local_irq_enable();
+#endif
 }
 
 void pvhv_send_kick(int cpu)
