@@ -49,3 +49,75 @@ wait_for() {
 }
 
 guest_kernel=/usr/lib/pvhv/vmlinux-guest
+
+# make_guest TEST [FILE[:DST]]...: /tmp/initrd, whose guest runs the file TEST
+make_guest() {
+	test=$1
+	shift
+	./mkinitrd /tmp/initrd guest/init "$test:test" "$@" || fail "no initrd"
+}
+
+# run_guest NAME SECONDS [OPTION]...: a guest with /tmp/initrd to its end.
+# Passes its result lines on; one more result for how it ended.
+run_guest() {
+	guest=$1 limit=$2
+	shift 2
+	timeout -k 5 "$limit" pvhv run --name "$guest" --initrd /tmp/initrd \
+		--memory 256M "$@" </dev/null >"/tmp/$guest.out" 2>&1
+	status=$?
+	guest_results "$guest" $status
+}
+
+# guest_results NAME STATUS: of a guest that wrote to /tmp/NAME.out
+guest_results() {
+	tr -d '\r' <"/tmp/$1.out" >"/tmp/$1.lines"
+	grep -E '^(ok|not ok) ' "/tmp/$1.lines"
+	if [ "$2" = 0 ] && grep -q '^guest-status 0' "/tmp/$1.lines"; then
+		ok "$1-end"
+	else
+		tail -n 15 "/tmp/$1.lines"
+		[ "$2" = 124 ] || [ "$2" = 137 ] && set -- "$1" "$2, timeout"
+		not_ok "$1-end" "status $2: $(grep . "/tmp/$1.lines" | tail -n 1)"
+	fi
+}
+
+# start_guest NAME [OPTION]...: in the background, its pid in $guest_pid
+start_guest() {
+	guest=$1
+	shift
+	pvhv run --name "$guest" --initrd /tmp/initrd --memory 256M "$@" \
+		</dev/null >"/tmp/$guest.out" 2>&1 &
+	guest_pid=$!
+}
+
+# said NAME TEXT: has the guest said this yet?
+said() { grep -q -- "$2" "/tmp/$1.out"; }
+
+# What a domain takes of the host and must give back: "count name" lines.
+host_counts() {
+	sync
+	echo 3 >/proc/sys/vm/drop_caches
+	sleep 1
+	grep -c pvhv /proc/vmallocinfo | sed 's/$/ vmalloc/'
+	awk '$1 == "nr_page_table_pages" || $1 == "nr_kernel_stack" || $1 == "nr_mlock" {print $2, $1}' /proc/vmstat
+	awk '/^MemFree:/ {print $2, "free"}' /proc/meminfo
+	awk '$1 == "pvhv" {print $3, "references"}' /proc/modules
+	find /proc/[0-9]*/fd -lname '*pvhv*' 2>/dev/null | wc -l | sed 's/$/ files/'
+}
+
+# same_counts NAME BEFORE AFTER FREE: all equal up to a little noise, and not
+# more than FREE KiB of free memory lost
+same_counts() {
+	printf '%s\n---\n%s\n' "$2" "$3" | awk -v slack="$4" '
+		/^---/ { after = 1; next }
+		!after { before[$2] = $1; next }
+		{
+			lost = $2 == "free" ? before[$2] - $1 : $1 - before[$2]
+			room = $2 == "free" ? slack : $2 == "vmalloc" || $2 == "references" || $2 == "files" ? 0 : 40
+			if (lost > room) {
+				printf "%s: from %d to %d; ", $2, before[$2], $1
+				bad = 1
+			}
+		}
+		END { exit bad }' >/tmp/counts.diff && ok "$1" || not_ok "$1" "$(cat /tmp/counts.diff)"
+}

@@ -1,0 +1,65 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# run: vm
+# hosts: stock debug
+# needs: guest
+# timeout: 400
+#
+# The pvhv command with a Linux guest that runs.
+. ./lib.sh
+
+cat >/tmp/test <<'EOF'
+echo up
+i=0
+while sleep 0.2; do
+	i=$((i + 1))
+	echo $i
+done
+EOF
+make_guest /tmp/test
+expect check 0 pvhv check
+expect check-json 0 pvhv check --json
+start_guest one
+wait_for 120 said one '^3' || fail "the guest does not start: $(tail -n 1 /tmp/one.out)"
+
+state() { pvhv list | awk -v n="$1" '$1 == n {print $3}'; }
+counted() { tr -d '\r' </tmp/one.out | grep -E '^[0-9]+$' | tail -n 1; }
+
+[ "$(state one)" = running ] && ok list || not_ok list "$(pvhv list | tail -n 1)"
+pvhv list --json | grep -q '"name": "one".*"running"' && ok list-json ||
+	not_ok list-json "$(pvhv list --json | tail -n 1)"
+expect info 0 pvhv info one
+expect info-json 0 pvhv info --json one
+expect stat 0 pvhv stat one
+expect same-name 1 timeout 20 pvhv run --name one --initrd /tmp/initrd
+expect no-such-name 1 pvhv info two
+modprobe -r pvhv 2>/dev/null && not_ok unload-refused "unloaded under a domain" || ok unload-refused
+
+expect pause 0 pvhv pause one
+sleep 1
+a=$(counted)
+sleep 2
+[ "$a" = "$(counted)" ] && ok stands-still || not_ok stands-still "from $a to $(counted)"
+[ "$(state one)" = paused ] && ok paused || not_ok paused "$(state one)"
+pvhv info one | grep -qi rip && ok registers || not_ok registers "pvhv info shows none"
+expect resume 0 pvhv resume one
+goes_on() { [ "$(counted)" -gt "$a" ]; }
+wait_for 30 goes_on && ok goes-on || not_ok goes-on "still at $a"
+expect kill 0 pvhv kill one
+wait "$guest_pid"
+[ $? = 4 ] && ok kill-status || not_ok kill-status "pvhv run does not end with 4"
+[ -z "$(state one)" ] && ok gone || not_ok gone "$(pvhv list | tail -n 1)"
+
+start_guest crash --on-crash preserve --append rdinit=/nothing
+crashed() { [ "$(state crash)" = crashed ]; }
+wait_for 120 crashed && ok preserved || not_ok preserved "$(state crash)"
+pvhv info crash >/tmp/info
+grep -qi 'reason' /tmp/info && ok crash-reason || not_ok crash-reason "$(head -n 3 /tmp/info)"
+expect kill-crashed 0 pvhv kill crash
+
+# a user of the group, without root
+chgrp pvhv /dev/pvhv
+runuser -u user -- timeout 120 pvhv run --name mine --kernel $guest_kernel \
+	--append rdinit=/nothing </dev/null >/tmp/mine.out 2>&1
+[ $? = 3 ] && ok unprivileged || not_ok unprivileged "$(tail -n 1 /tmp/mine.out)"
+exit $failed

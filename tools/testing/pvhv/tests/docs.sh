@@ -1,0 +1,8 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# run: here
+# quick: yes
+# timeout: 600
+#
+# The documentation and the man pages build without a warning.
+exec make --no-print-directory docs
