@@ -90,8 +90,10 @@ static void at_every_level(u64 va)
 	/* big pages */
 	for (unsigned int i = 0; i < nr_outside; i++) {
 		expect_fault(va, 2, (outside[i] & ~0x1fffffUL) | flags | PTE_PS, "2M page outside,");
-		expect_fault(va, 3, ((outside[i] + 0x3fffffff) & ~0x3fffffffUL) | flags | PTE_PS,
-			     "1G page outside,");
+		/* rounded up, or it would start in RAM; the last one has nowhere to go */
+		if (outside[i] != PTE_ADDR)
+			expect_fault(va, 3, ((outside[i] + 0x3fffffff) & ~0x3fffffffUL) | flags | PTE_PS,
+				     "1G page outside,");
 	}
 	prepare(va);
 }
@@ -214,7 +216,7 @@ TEST(one_table_in_many_places)
 	for (u64 i = 0; i < 512; i++)
 		*make_entry(current_root, VA + 0x40000000 + i * 0x200000, 2) =
 			gpa_of(pt) | PTE_P | PTE_W;
-	for (u64 i = 0; i < 4096; i++) {
+	for (u64 i = 0; i < 4000; i++) {
 		u64 va = VA + 0x40000000 + i * 0x41000;
 
 		if (!check(try_write(va, i), "a write to %#lx gives %s", va, trap_text(&trap)))

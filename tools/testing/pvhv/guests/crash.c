@@ -4,7 +4,7 @@
  * end with the reason given here and take nothing else with it.
  *
  * case panic: crashed: panic: out of cheese
- * case early-ud: crashed: event.*exception 6.*before
+ * case early-ud: crashed: event.*exception 6 .*before
  * case early-pf: crashed: event.*exception 14.*before
  * case early-gp: crashed: event.*exception 13.*before
  * case early-int3: crashed: event.*exception 3.*before

@@ -34,7 +34,6 @@ static bool flush(unsigned int way, u64 va)
 {
 	static struct pvhv_multicall call __attribute__((aligned(64)));
 	static u64 ctx;
-	u64 half = va >> 63 ? 0xffff880000000000 : 0;
 	long r = 0;
 
 	switch (way) {
@@ -45,7 +44,7 @@ static bool flush(unsigned int way, u64 va)
 		r = hc_flush_range(va & ~0x1fffffUL, (va & ~0x1fffffUL) + 0x200000, 0, 0);
 		break;
 	case 2:
-		r = hc_flush_range(half, half + 0x7fffffff0000, 0, 0);
+		r = hc_flush_range(va >> 63 ? 0xffff820000000000 : 0, va >> 63 ? ~0UL : USER_END, 0, 0);
 		break;
 	case 3:
 		r = hc_flush_range(va, va + PAGE_SIZE, 0, PVHV_FLUSH_FREED_TABLES);

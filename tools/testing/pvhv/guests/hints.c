@@ -121,7 +121,7 @@ TEST(supervisor_page_hinted)
 TEST(bad_entries_hinted)
 {
 	static const u64 entries[] = {
-		~0UL, 1, PTE_P | 1UL << 51, PTE_P | PTE_W | PTE_U | PTE_ADDR, 0x8000000000000fff,
+		~0UL, 1, PTE_P | 1UL << 51, PTE_P | PTE_W | PTE_U | PTE_ADDR, 0x8000000000000ffe,
 		0xfee00000 | PTE_P | PTE_W | PTE_U, ~PTE_P,
 	};
 	u64 va = UVA + 0x300000, *e = make_entry(current_root, va, 1);

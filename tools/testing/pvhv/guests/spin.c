@@ -76,7 +76,7 @@ void guest_start(u64 start_gpa)
 			hc_halt();
 	if (!strcmp(name, "console"))
 		for (;;)
-			console_write("# x\n", 4);
+			console_write("x\n", 2);
 	if (!strcmp(name, "timers")) {
 		irq_enable();
 		for (;;)
