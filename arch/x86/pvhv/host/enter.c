@@ -83,7 +83,12 @@ SW_ASSERT(struct sw_data, guest.gs, D_GS);
  * ring 3 at addresses of the upper half.
  */
 #define CR4_LASS	BIT(27)
+#ifndef PVHV_TEST_KEEP_PGE
 #define CR4_OFF		(X86_CR4_PGE | X86_CR4_PCE | CR4_LASS)
+#else
+/* The negative control of tools/testing/pvhv/bochs: unsafe, never install it. */
+#define CR4_OFF		(X86_CR4_PCE | CR4_LASS)
+#endif
 
 static bool use_pcid __ro_after_init;
 static u8 switcher_flags __ro_after_init;
