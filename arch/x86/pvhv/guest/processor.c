@@ -60,6 +60,8 @@ void __ref pvhv_register_vcpu(void)
 	unsigned long base = (unsigned long)this_cpu_ptr(&fixed_percpu_data);
 
 	BUILD_BUG_ON(sizeof(*setup) != 128);
+	/* <asm/pvhv.h> relies on it */
+	BUILD_BUG_ON(PVHV_VP_VIF != 0);
 
 	if (this_cpu_read(pvhv_registered_base) != base) {
 		memset(page, 0, sizeof(*page));

@@ -8,20 +8,16 @@
 #ifndef _ASM_X86_PVHV_H
 #define _ASM_X86_PVHV_H
 
-#include <linux/stringify.h>
-#include <pvhv/vcpu_page.h>
-
 #ifdef CONFIG_PVHV_GUEST
 
 /*
- * The virtual interrupt flag as inline assembly for paravirt.h. The save_fl
- * variant turns the flag byte into EFLAGS.IF (bit 9).
+ * The virtual interrupt flag, the first byte of the vCPU page, as inline
+ * assembly for paravirt.h. The second turns it into EFLAGS.IF (bit 9).
+ * <pvhv/vcpu_page.h> is not included because all of the kernel would be
+ * rebuilt whenever it changes; processor.c checks the offset.
  */
-#define PVHV_ASM_IRQ_DISABLE						\
-	"movb $0, %%gs:pvhv_vcpu_page + " __stringify(PVHV_VP_VIF) ";"
-#define PVHV_ASM_SAVE_FL						\
-	"movzbl %%gs:pvhv_vcpu_page + " __stringify(PVHV_VP_VIF) ", %%eax;" \
-	"shl $9, %%eax;"
+#define PVHV_ASM_IRQ_DISABLE	"movb $0, %%gs:pvhv_vcpu_page;"
+#define PVHV_ASM_SAVE_FL	"movzbl %%gs:pvhv_vcpu_page, %%eax; shl $9, %%eax;"
 
 #ifndef __ASSEMBLY__
 #include <linux/types.h>
