@@ -157,11 +157,13 @@ int client_request(struct connection *c, const char *request, unsigned int timeo
 	size_t total = 0;
 	int rc;
 
-	memset(answer, 0, sizeof(*answer));
+	answer->nr = 0;
+	answer->value = xmalloc(CONTROL_MAX_VALUES * sizeof(*answer->value));
 	rc = send_request(c, request, end);
 	/* It may have told us why it hung up. */
 	if (rc && rc != -EPIPE) {
 		errmsg_set(e, "its launcher cannot be asked: %s", strerror(-rc));
+		answer_free(answer);
 		return rc;
 	}
 	for (;;) {
@@ -173,10 +175,11 @@ int client_request(struct connection *c, const char *request, unsigned int timeo
 		total += strlen(line);
 		switch (total > CONTROL_MAX_ANSWER ? -1 : control_parse_answer(line, &key, &value)) {
 		case CONTROL_VALUE:
-			answer->value = realloc(answer->value,
-						(answer->nr + 1) * sizeof(*answer->value));
-			if (!answer->value)
-				exit(2);
+			if (answer->nr == CONTROL_MAX_VALUES) {
+				errmsg_set(e, "its launcher talks nonsense");
+				rc = -EPROTO;
+				break;
+			}
 			answer->value[answer->nr].key = xstrdup(key);
 			answer->value[answer->nr].value = xstrdup(value);
 			answer->nr++;

@@ -15,6 +15,7 @@
 #define PTY_BUFFER	65536
 #define TICK_MS		500	/* how often to look whether someone opened the pty, ... */
 #define READ_CHUNK	4096
+#define PTY_EMPTY_LOOKS	10
 
 static size_t main_room(struct console *con)
 {
@@ -460,7 +461,7 @@ void console_finish(struct console *con, unsigned int ms)
 {
 	struct timespec pause = { .tv_nsec = 10 * 1000000L };
 	u64 end = monotonic_ms() + ms;
-	int slave, unread;
+	int slave, unread, empty = 0;
 
 	if (con->kind != CONSOLE_PTY || !con->pty_open)
 		return;
@@ -468,10 +469,13 @@ void console_finish(struct console *con, unsigned int ms)
 	slave = open(con->pty_name, O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
 	if (slave < 0)
 		return;
-	while (monotonic_ms() < end) {
+	/* the kernel passes it on with some delay: empty for a while is empty */
+	while (empty < PTY_EMPTY_LOOKS && monotonic_ms() < end) {
 		pty_send(con);
 		if (!con->pty_out.len && (ioctl(slave, FIONREAD, &unread) || unread == 0))
-			break;
+			empty++;
+		else
+			empty = 0;
 		nanosleep(&pause, NULL);
 	}
 	close(slave);

@@ -47,6 +47,7 @@
 #define CONTROL_MAX_REQUEST	256
 #define CONTROL_MAX_LINE	32768		/* of an answer */
 #define CONTROL_MAX_ANSWER	(1 * MIB)
+#define CONTROL_MAX_VALUES	1024
 #define CONTROL_MAX_CLIENTS	32
 #define CONTROL_MAX_OUTPUT	(256 * KIB)	/* queued for one attached console */
 

@@ -58,7 +58,13 @@ void *xmalloc(size_t size)
 
 void *xzalloc(size_t size)
 {
-	return memset(xmalloc(size), 0, size);
+	void *p = calloc(1, size ? size : 1);
+
+	if (!p) {
+		say("out of memory");
+		exit(2);
+	}
+	return p;
 }
 
 char *xstrdup(const char *s)

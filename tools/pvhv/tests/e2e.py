@@ -1,0 +1,1187 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""
+End-to-end tests of the pvhv tool with tests/fake-device.c in place of the
+module: e2e.py PVHV-FAKE [WORD-OF-A-TEST'S-NAME]...
+"""
+import json
+import os
+import pty
+import re
+import select
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+import termios
+import threading
+import time
+import tty
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import mkelf  # noqa: E402
+
+PVHV = os.path.abspath(sys.argv[1])
+TIMEOUT = 30
+ESC = b"\x1d"
+tests = []
+
+
+def test(fn):
+    tests.append(fn)
+    return fn
+
+
+class Failure(Exception):
+    pass
+
+
+def check(good, *what):
+    if not good:
+        raise Failure(" ".join(str(w) for w in what))
+
+
+class Socket(socket.socket):
+    """One that remembers its file"""
+    file = None
+
+    def close(self):
+        if self.file:
+            self.file.close()
+        super().close()
+
+
+class Place:
+    """A directory with a kernel and an initrd, also the runtime directory."""
+
+    def __init__(self):
+        self.tmp = tempfile.TemporaryDirectory(prefix="pvhv-e2e-")
+        self.dir = self.tmp.name
+        self.run_dir = os.path.join(self.dir, "run")
+        self.kernel = self.file("vmlinux", mkelf.kernel())
+        self.initrd = self.file("initrd", b"i" * 5000)
+        self.procs = []
+        self.env = dict(os.environ, PVHV_RUNTIME_DIR=self.run_dir)
+
+    def file(self, name, contents):
+        path = os.path.join(self.dir, name)
+        with open(path, "wb") as f:
+            f.write(contents)
+        return path
+
+    def path(self, name):
+        return os.path.join(self.dir, name)
+
+    def args(self, *args, name="g", do=None, kernel=None):
+        line = [PVHV, "run", "--name", name, "--kernel", kernel or self.kernel]
+        if do:
+            line += ["--append", " ".join("do=" + d for d in do)]
+        return line + list(args)
+
+    def start(self, *args, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=None, **kwargs):
+        """A launcher in the background"""
+        p = subprocess.Popen(self.args(*args, **kwargs), stdin=stdin, stdout=stdout,
+                             stderr=subprocess.PIPE, env={**self.env, **(env or {})})
+        self.procs.append(p)
+        return p
+
+    def run(self, *args, input=b"", env=None, **kwargs):
+        """A launcher up to its end"""
+        return subprocess.run(self.args(*args, **kwargs), input=input, capture_output=True,
+                              env={**self.env, **(env or {})}, timeout=TIMEOUT)
+
+    def cmd(self, *args, env=None, timeout=TIMEOUT):
+        return subprocess.run([PVHV, *args], capture_output=True, stdin=subprocess.DEVNULL,
+                              env={**self.env, **(env or {})}, timeout=timeout)
+
+    def connect(self, name="g", greet=True):
+        s = Socket(socket.AF_UNIX)
+        s.settimeout(TIMEOUT)
+        s.connect(os.path.join(self.run_dir, name + ".sock"))
+        s.file = s.makefile("rb")
+        if greet:
+            line = s.file.readline()
+            check(line == b"pvhv-control 1 " + name.encode() + b"\n", "greeting", line)
+        return s
+
+    def close(self):
+        for p in self.procs:
+            if p.poll() is None:
+                p.kill()
+            p.wait()
+            for f in (p.stdin, p.stdout, p.stderr):
+                if f:
+                    f.close()
+        self.tmp.cleanup()
+
+
+def until(fn, what, seconds=TIMEOUT):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        result = fn()
+        if result:
+            return result
+        time.sleep(0.02)
+    raise Failure("timeout: " + what)
+
+
+def read_until(f, text, seconds=TIMEOUT):
+    """Read the descriptor of @f until @text came; returns all that came."""
+    fd = f if isinstance(f, int) else f.fileno()
+    got = b""
+    end = time.monotonic() + seconds
+    while text not in got:
+        if not select.select([fd], [], [], max(0, end - time.monotonic()))[0]:
+            raise Failure("timeout: no %r in %r" % (text, got[-500:]))
+        try:
+            more = os.read(fd, 65536)
+        except OSError:
+            more = b""
+        if not more:
+            raise Failure("end of file: no %r in %r" % (text, got[-500:]))
+        got += more
+    return got
+
+
+def ended(p, status, err=b""):
+    out, text = p.communicate(timeout=TIMEOUT)
+    check(p.returncode == status, "status", p.returncode, "instead of", status, text)
+    check(err in text, "stderr", text)
+    return out
+
+
+def one_line(r, status, *parts):
+    check(r.returncode == status, "status", r.returncode, "instead of", status, r.stderr, r.stdout)
+    check(r.stderr.count(b"\n") == 1 and r.stderr.startswith(b"pvhv: "), "stderr", r.stderr)
+    for part in parts:
+        check(part in r.stderr, part, "is not in", r.stderr)
+
+
+def no_leftovers(p):
+    left = os.listdir(p.run_dir) if os.path.isdir(p.run_dir) else []
+    check(not left, "left over:", left)
+
+
+# -- what run tells and returns
+
+
+@test
+def poweroff_is_0(p):
+    r = p.run("--initrd", p.initrd, "--memory", "64M", do=["poweroff"])
+    check(r.returncode == 0 and r.stderr == b"", r)
+    check(b"fake guest: boot 1 entry ffffffff80200000 root 201000 ram 1000-4000000 "
+          b"initrd 3ffe000+1388\r\n" in r.stdout, r.stdout)
+    check(b"cmdline: console=hvc0 do=poweroff\r\n" in r.stdout, r.stdout)
+    no_leftovers(p)
+
+
+@test
+def crash_is_3(p):
+    r = p.run(do=["crash:Attempted_to_kill_init!"])
+    one_line(r, 3, b"pvhv: domain g crashed: panic: Attempted to kill init!\n")
+    no_leftovers(p)
+
+
+@test
+def crash_text_cannot_reach_the_terminal(p):
+    r = p.run(do=["crash:\x1b[31m\x07red"])
+    one_line(r, 3, b"panic: ?[31m?red")
+
+
+@test
+def kill_is_4(p):
+    g = p.start()
+    read_until(g.stdout, b"cmdline")
+    r = p.cmd("kill", "g")
+    check(r.returncode == 0 and r.stderr == b"", r)
+    check(g.poll() is not None, "kill returned before the launcher ended")
+    ended(g, 4)
+    no_leftovers(p)
+
+
+@test
+def stopped_vcpu_is_a_crash(p):
+    one_line(p.run(do=["stop-vcpu"]), 3, b"stopped its last vCPU")
+
+
+@test
+def failing_vcpu_is_2(p):
+    one_line(p.run(env={"PVHV_FAKE": "run-fails"}), 2, b"cannot run: Bad address")
+    no_leftovers(p)
+
+
+@test
+def reboot_starts_again(p):
+    r = p.run("--initrd", p.initrd, do=["flood:3000", "once:reboot", "poweroff"])
+    check(r.returncode == 0, r)
+    check(b"boot 1" in r.stdout and b"boot 2" in r.stdout and b"boot 3" not in r.stdout, r.stdout)
+    check(r.stdout.count(b"line 2999 of") == 2 and r.stdout.count(b"of the flood") == 6000,
+          "output was lost")
+
+
+@test
+def reboot_takes_what_was_opened(p):
+    g = p.start(do=[])
+    read_until(g.stdout, b"cmdline")
+    os.rename(p.kernel, p.path("old"))
+    p.file("vmlinux", b"not a kernel")
+    g.stdin.write(b"reboot\n")
+    g.stdin.flush()
+    read_until(g.stdout, b"boot 2")
+    g.stdin.write(b"poweroff\n")
+    g.stdin.flush()
+    ended(g, 0)
+
+
+@test
+def reboot_with_a_piped_initrd(p):
+    r = subprocess.run(["bash", "-c", 'exec "$0" "${@:1:$#-1}" --initrd <(cat "${@:$#}")'] +
+                       p.args(do=["once:reboot", "poweroff"]) + [p.initrd],
+                       capture_output=True, env=p.env, stdin=subprocess.DEVNULL, timeout=TIMEOUT)
+    check(r.returncode == 0 and b"boot 2" in r.stdout and r.stdout.count(b"+1388") == 2, r)
+
+
+@test
+def no_reboot(p):
+    r = p.run("--no-reboot", do=["once:reboot", "poweroff"])
+    check(r.returncode == 0 and b"boot 2" not in r.stdout, r)
+
+
+@test
+def host_refusals_are_2(p):
+    for fake, words in (("missing", b"error no-module"), ("denied", b"error no-permission"),
+                        ("old-api", b"error api-mismatch"),
+                        ("other-version", b"error api-mismatch"),
+                        ("no-domain", b"refuses another domain"),
+                        ("no-memory", b"refuses 256 MiB of guest memory")):
+        one_line(p.run(env={"PVHV_FAKE": fake}), 2, words)
+        no_leftovers(p)
+
+
+@test
+def bad_configuration_is_1(p):
+    good = mkelf.kernel()
+    files = {
+        "truncated": (good[:3000], b"truncated"),
+        "empty": (b"", b"is empty"),
+        "text": (b"#!/bin/sh\n" * 100, b"neither an ELF file nor a bzImage"),
+        "no-notes": (mkelf.kernel(notes=False), b"CONFIG_PVHV_GUEST"),
+        "arm": (mkelf.kernel(machine=183), b"another machine"),
+        "abi": (mkelf.kernel(abi=9), b"guest ABI 9, this is 1"),
+    }
+    for name, (contents, words) in files.items():
+        path = p.file(name, contents)
+        one_line(p.run(kernel=path), 1, b"pvhv: " + path.encode() + b": ", words)
+    for args, words in (
+            (["--memory", "1M"], b"needs at least 3M of memory, the guest has 1M: give --memory 3M"),
+            (["--memory", "0"], b"--memory '0': give a size"),
+            (["--memory", "1.5G"], b"give a size"),
+            (["--memory", "99999T"], b"--memory: must be"),
+            (["--initrd", "/nonexistent"], b"/nonexistent: does not exist"),
+            (["--initrd", "/"], b"/: is a directory"),
+            (["--memory", "4M", "--initrd", p.file("large", b"x" * 4000000)],
+             b"with this initrd"),
+            (["--append", "x" * 2100], b"--append: makes a command line of 2113 bytes"),
+            (["--cpus", "2"], b"not supported yet"),
+            (["--cpus", "0"], b"--cpus '0'"),
+            (["--console", "vga"], b"give stdio, pty or file:PATH"),
+            (["--console", "file:"], b"give stdio, pty or file:PATH"),
+            (["--console", "file:/nonexistent/x"], b"No such file"),
+            (["--on-crash", "explode"], b"give preserve or destroy"),
+            (["--name", "../x"], b"a name has"),
+            (["--bogus"], b"unknown option --bogus"),
+            (["--kernel"], b"--kernel needs an argument"),
+            (["more"], b"unknown argument more")):
+        one_line(p.run(*args), 1, words)
+        no_leftovers(p)
+    r = p.run("--cpus", "1", do=["poweroff"])
+    check(r.returncode == 0, r)
+
+
+@test
+def address_space_limit(p):
+    if "sanitized" in PVHV:
+        return  # needs terabytes of it
+    r = subprocess.run(["bash", "-c", 'ulimit -v 1000000; exec "$0" "$@"'] +
+                       p.args("--memory", "4G"), capture_output=True, env=p.env, timeout=TIMEOUT)
+    one_line(r, 2, b"4096 MiB of address space", b"ulimit -v")
+    no_leftovers(p)
+
+
+@test
+def memory_is_not_populated(p):
+    g = p.start("--memory", "512G")
+    try:
+        read_until(g.stdout, b"cmdline")
+    except Failure:
+        if b"address space cannot be had" in g.stderr.read():
+            return  # this machine does not overcommit
+        raise
+    rss = int(re.search(r"VmRSS:\s+(\d+)", open("/proc/%d/status" % g.pid).read()).group(1))
+    check(rss < (200 if "sanitized" in PVHV else 30) * 1024, "RSS of %d KiB" % rss)
+
+
+# -- output is never lost
+
+
+@test
+def flood_through_a_slow_pipe(p):
+    g = p.start(do=["flood:20000", "poweroff"])
+    time.sleep(0.5)
+    got = b""
+    while True:
+        more = os.read(g.stdout.fileno(), 3000)
+        if not more:
+            break
+        got += more
+        if len(got) < 60000:
+            time.sleep(0.02)
+    check(got.count(b"of the flood\r\n") == 20000 and b"line 19999 of" in got, len(got))
+    ended(g, 0)
+
+
+@test
+def blocked_stdout_blocks_only_the_guest(p):
+    g = p.start(do=["flood:20000", "poweroff"])
+    time.sleep(0.5)
+    r = p.cmd("info", "g")
+    check(b"state          running" in r.stdout, r.stdout)
+    check(p.cmd("list").stdout.count(b"\n") == 2, "list")
+    out = ended(g, 0)
+    check(out.count(b"of the flood") == 20000, "lost output")
+
+
+@test
+def killed_with_blocked_stdout(p):
+    g = p.start(do=["flood:200000"])
+    time.sleep(0.3)
+    start = time.monotonic()
+    r = p.cmd("kill", "g")
+    check(r.returncode == 0 and time.monotonic() - start < 8, r)
+    ended(g, 4)
+
+
+@test
+def stdout_is_left_blocking(p):
+    import fcntl
+    r, w = os.pipe()
+    g = p.start(do=["poweroff"], stdout=w)
+    ended(g, 0)
+    check(not fcntl.fcntl(w, fcntl.F_GETFL) & os.O_NONBLOCK, "O_NONBLOCK was set")
+    os.close(r)
+    os.close(w)
+
+
+@test
+def reader_that_goes_away_stops_the_guest(p):
+    g = p.start(do=["flood:200000"])
+    read_until(g.stdout, b"line 5 ")
+    g.stdout.close()
+    g.stdout = None
+    check(g.wait(TIMEOUT) == 0, "status", g.returncode)
+
+
+@test
+def console_file_is_appended_to(p):
+    path = p.file("log", b"before\n")
+    r = p.run("--console", "file:" + path, do=["flood:5000", "poweroff"])
+    check(r.returncode == 0 and r.stdout == b"", r)
+    text = open(path, "rb").read()
+    check(text.startswith(b"before\nfake guest") and text.count(b"flood\r\n") == 5000, len(text))
+
+
+@test
+def console_file_that_is_full(p):
+    if not os.path.exists("/dev/full"):
+        return
+    r = p.run("--console", "file:/dev/full", do=["flood:5000", "poweroff"])
+    one_line(r, 0, b"output is lost", b"No space left")
+
+
+# -- input
+
+
+@test
+def input_reaches_the_guest(p):
+    r = p.run(input=b"hello\nworld\npoweroff\n")
+    check(r.returncode == 0, r)
+    check(b"you said: hello\r\n" in r.stdout and b"you said: world\r\n" in r.stdout, r.stdout)
+
+
+@test
+def much_input_is_not_lost(p):
+    lines = b"".join(b"number %d\n" % i for i in range(20000))
+    r = p.run(input=lines + b"poweroff\n")
+    check(r.returncode == 0 and r.stdout.count(b"you said: number") == 20000, r.returncode,
+          r.stdout.count(b"you said"))
+
+
+@test
+def end_of_input_is_not_the_end(p):
+    g = p.start(stdin=subprocess.DEVNULL)
+    read_until(g.stdout, b"cmdline")
+    time.sleep(0.3)
+    check(g.poll() is None, "it ended")
+    # and no spinning
+    t = os.times()
+    before = sum(float(x) for x in open("/proc/%d/stat" % g.pid).read().rsplit(")")[1].split()[11:13])
+    time.sleep(1)
+    after = sum(float(x) for x in open("/proc/%d/stat" % g.pid).read().rsplit(")")[1].split()[11:13])
+    check(after - before < 20, "it is spinning", t)
+    check(p.cmd("stop", "g").returncode == 0, "stop")
+    ended(g, 0)
+
+
+@test
+def input_from_a_file(p):
+    with open(p.file("script", b"one\ntwo\npoweroff\n")) as f:
+        g = p.start(stdin=f)
+        out = ended(g, 0)
+    check(b"you said: two" in out, out)
+
+
+# -- terminals
+
+
+class Terminal:
+    """A process on a new terminal, its controlling one"""
+
+    def __init__(self, p, args):
+        self.master, slave = pty.openpty()
+        self.before = termios.tcgetattr(slave)
+        self.slave = slave
+
+        def child():
+            os.setsid()
+            import fcntl
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+        self.proc = subprocess.Popen(args, stdin=slave, stdout=slave, stderr=slave, env=p.env,
+                                     preexec_fn=child)
+        p.procs.append(self.proc)
+
+    def lflag(self):
+        return termios.tcgetattr(self.slave)[3]
+
+    def is_raw(self):
+        return not self.lflag() & (termios.ICANON | termios.ECHO | termios.ISIG)
+
+    def restored(self):
+        now = termios.tcgetattr(self.slave)
+        return now[:4] == self.before[:4]
+
+    def expect(self, text):
+        return read_until(self.master, text)
+
+    def type(self, data):
+        os.write(self.master, data)
+
+    def wait(self, status):
+        out = b""
+        end = time.monotonic() + TIMEOUT
+        while self.proc.poll() is None and time.monotonic() < end:
+            if select.select([self.master], [], [], 0.05)[0]:
+                out += os.read(self.master, 65536)
+        while select.select([self.master], [], [], 0.1)[0]:
+            out += os.read(self.master, 65536)
+        check(self.proc.returncode == status, "status", self.proc.returncode, out)
+        check(self.restored(), "the terminal is not as it was")
+        os.close(self.master)
+        os.close(self.slave)
+        return out
+
+
+@test
+def terminal_is_raw_and_restored(p):
+    t = Terminal(p, p.args())
+    t.expect(b"cmdline")
+    until(t.is_raw, "raw mode")
+    t.type(b"hi\r")
+    out = t.expect(b"you said: hi\r\n")
+    check(out.count(b"hi") == 1, "echo", out)
+    # these are for the guest
+    t.type(b"\x03\x1a\x1c\x04x\r")
+    t.expect(b"you said: \x03\x1a\x1c\x04x\r\n")
+    t.type(ESC + b"?")
+    t.expect(b"kill the guest and quit\r\n")
+    t.type(ESC + ESC + b"\r")
+    t.expect(b"you said: " + ESC + b"\r\n")
+    t.type(ESC + b"q")
+    t.wait(4)
+    no_leftovers(p)
+
+
+@test
+def terminal_after_poweroff(p):
+    t = Terminal(p, p.args())
+    t.expect(b"cmdline")
+    t.type(b"poweroff\r")
+    t.wait(0)
+
+
+@test
+def terminal_after_a_crash(p):
+    t = Terminal(p, p.args())
+    t.expect(b"cmdline")
+    t.type(b"flood:2000\rcrash:boom\r")
+    out = t.wait(3)
+    check(b"line 1999 of" in out and out.endswith(b"pvhv: domain g crashed: panic: boom\r\n"), out)
+
+
+@test
+def terminal_after_signals(p):
+    for sig, status in ((signal.SIGTERM, 0), (signal.SIGHUP, 0), (signal.SIGINT, 0),
+                        (signal.SIGSEGV, -signal.SIGSEGV), (signal.SIGABRT, -signal.SIGABRT)):
+        if "sanitized" in PVHV and sig == signal.SIGSEGV:
+            continue  # the sanitizer's own
+        t = Terminal(p, p.args())
+        t.expect(b"cmdline")
+        until(t.is_raw, "raw mode")
+        t.proc.send_signal(sig)
+        t.wait(status)
+        p.cmd("list")  # removes what the last ones leave
+        no_leftovers(p)
+
+
+@test
+def terminal_when_suspended(p):
+    t = Terminal(p, p.args())
+    t.expect(b"cmdline")
+    until(t.is_raw, "raw mode")
+    t.proc.send_signal(signal.SIGTSTP)
+    until(lambda: open("/proc/%d/stat" % t.proc.pid).read().rsplit(")")[1].split()[0] == "T",
+          "suspended")
+    check(t.restored(), "not restored")
+    t.proc.send_signal(signal.SIGCONT)
+    until(t.is_raw, "raw mode again")
+    t.type(b"poweroff\r")
+    t.wait(0)
+
+
+@test
+def background_leaves_the_terminal_alone(p):
+    t = Terminal(p, ["bash", "--norc", "-im"])
+    t.type(b"PS1=prompt-; stty -echo\r")
+    t.expect(b"prompt-")
+    t.type((" ".join("'%s'" % a for a in p.args()) + " & sleep 1; jobs\r").encode())
+    out = t.expect(b"Running")
+    check(b"Stopped" not in out, out)
+    check(not t.is_raw(), "raw from the background")
+    t.type(b"fg\r")
+    until(t.is_raw, "raw in the foreground")
+    t.type(b"poweroff\r")
+    until(lambda: not t.is_raw(), "restored")
+    # bash restores its own settings for itself
+    t.type(b"exit 0\r")
+    t.proc.wait(TIMEOUT)
+
+
+@test
+def terminal_that_hangs_up(p):
+    t = Terminal(p, p.args())
+    t.expect(b"cmdline")
+    os.close(t.slave)
+    os.close(t.master)
+    check(t.proc.wait(TIMEOUT) == 0, "status", t.proc.returncode)
+
+
+@test
+def pty_console(p):
+    g = p.start("--console", "pty", do=["flood:3000"])
+    line = g.stdout.readline().decode()
+    match = re.fullmatch(r"pvhv: domain g: console on (/dev/pts/\d+)\n", line)
+    check(match, line)
+    check(b"pty:" + match.group(1).encode() in p.cmd("info", "g").stdout, "info")
+    # nobody reads, so the flood must not hold up the guest
+    until(lambda: re.search(rb"console_out_bytes +\d{5}", p.cmd("stat", "g").stdout), "flood")
+    fd = os.open(match.group(1), os.O_RDWR | os.O_NOCTTY)
+    tty.setraw(fd)
+    read_until(fd, b"line 2999 of the flood")
+    os.write(fd, b"hello\n")
+    read_until(fd, b"you said: hello\r\n")
+    os.close(fd)
+    time.sleep(0.2)
+    fd = os.open(match.group(1), os.O_RDWR | os.O_NOCTTY)
+    read_until(fd, b"you said: hello\r\n")
+    os.write(fd, b"flood:100\npoweroff\n")
+    read_until(fd, b"line 99 of the flood\r\n")
+    os.close(fd)
+    ended(g, 0)
+
+
+# -- signals
+
+
+@test
+def sigterm_asks_first(p):
+    g = p.start()
+    read_until(g.stdout, b"cmdline")
+    g.send_signal(signal.SIGTERM)
+    ended(g, 0)
+    no_leftovers(p)
+
+
+@test
+def second_signal_kills(p):
+    for sig in (signal.SIGTERM, signal.SIGINT):
+        g = p.start(do=["deaf"])
+        read_until(g.stdout, b"cmdline")
+        g.send_signal(sig)
+        time.sleep(0.1)
+        g.send_signal(sig)  # too soon: counts as the same
+        time.sleep(0.6)
+        check(g.poll() is None, "killed by the first one")
+        g.send_signal(sig)
+        ended(g, 128 + sig)
+        no_leftovers(p)
+
+
+@test
+def signal_when_paused(p):
+    g = p.start()
+    read_until(g.stdout, b"cmdline")
+    check(p.cmd("pause", "g").returncode == 0, "pause")
+    g.send_signal(signal.SIGTERM)
+    ended(g, 0)
+
+
+@test
+def sigkill_leaves_a_stale_socket_at_most(p):
+    g = p.start()
+    read_until(g.stdout, b"cmdline")
+    g.kill()
+    g.wait()
+    check(os.listdir(p.run_dir) == ["g.sock"], os.listdir(p.run_dir))
+    one_line(p.cmd("info", "g"), 1, b"g: no domain of this name")
+    no_leftovers(p)
+    g = p.start()
+    read_until(g.stdout, b"cmdline")
+    g.kill()
+    g.wait()
+    r = p.run(do=["poweroff"])
+    check(r.returncode == 0, r)
+    no_leftovers(p)
+
+
+# -- the other commands
+
+
+@test
+def names_are_taken_once(p):
+    g = p.start()
+    read_until(g.stdout, b"cmdline")
+    one_line(p.run(), 1, b"g: a domain of this name exists: give another --name")
+    check(p.cmd("info", "g").returncode == 0, "the first one is gone")
+
+
+@test
+def names_are_claimed_by_one_of_many(p):
+    gs = [p.start(stdout=subprocess.DEVNULL) for _ in range(12)]
+    until(lambda: sum(g.poll() is None for g in gs) == 1, "one winner")
+    check(all(g.returncode == 1 for g in gs if g.poll() is not None), "status of losers")
+    check(p.cmd("info", "g").returncode == 0, "the winner answers")
+
+
+@test
+def list_and_info(p):
+    check(p.cmd("list").stdout.startswith(b"NAME "), "empty list")
+    check(json.loads(p.cmd("list", "--json").stdout) == [], "empty list in JSON")
+    a = p.start("--memory", "1G", name="b.2")
+    b = p.start("--initrd", p.initrd, name="a_1", do=["x"])
+    for g in (a, b):
+        read_until(g.stdout, b"cmdline")
+    rows = p.cmd("list").stdout.decode().splitlines()[1:]
+    check([r.split()[:4] for r in rows] == [["a_1", str(b.pid), "running", "256M"],
+                                            ["b.2", str(a.pid), "running", "1G"]], rows)
+    items = json.loads(p.cmd("list", "--json").stdout)
+    check([i["name"] for i in items] == ["a_1", "b.2"] and items[1]["memory"] == 1 << 30 and
+          items[0]["reason"] is None and items[0]["pid"] == b.pid, items)
+    info = json.loads(p.cmd("info", "--json", "a_1").stdout)
+    check(info["kernel"] == p.kernel and info["initrd"] == p.initrd and info["state"] == "running" and
+          info["kernel_format"] == "vmlinux" and info["cmdline"] == "console=hvc0 do=x" and
+          info["console"] == "stdio" and info["vcpus"] == 1 and "registers" not in info, info)
+    check(p.cmd("pause", "a_1").returncode == 0, "pause")
+    check(p.cmd("pause", "a_1").returncode == 0, "pause twice")
+    info = json.loads(p.cmd("info", "--json", "a_1").stdout)
+    check(info["state"] == "paused" and info["registers"]["rip"] == "ffffffff80200000" and
+          info["registers"]["rsi"] == "0000000000001000" and info["registers"]["cs"] == "0033" and
+          info["registers"]["mode"] == "kernel", info)
+    text = p.cmd("info", "a_1").stdout.decode()
+    check("rip     ffffffff80200000" in text and "memory         256M" in text, text)
+    check(p.cmd("resume", "a_1").returncode == 0, "resume")
+    check(b"running" in p.cmd("info", "a_1").stdout, "running again")
+
+
+@test
+def odd_paths_in_info(p):
+    name = os.path.join(p.dir, 'k"\n\x1b[31m\\x0a\u00e9')
+    os.rename(p.kernel, name)
+    g = p.start(kernel=name)
+    read_until(g.stdout, b"cmdline")
+    check(json.loads(p.cmd("info", "--json", "g").stdout)["kernel"] == name, "JSON")
+    check(b"\x1b" not in p.cmd("info", "g").stdout, "an escape sequence")
+
+
+@test
+def paused_guest_stays_paused(p):
+    g = p.start()
+    read_until(g.stdout, b"cmdline")
+    p.cmd("pause", "g")
+    g.stdin.write(b"hello\n")
+    g.stdin.flush()
+    check(not select.select([g.stdout], [], [], 0.5)[0], "it went on")
+    p.cmd("resume", "g")
+    read_until(g.stdout, b"you said: hello")
+    p.cmd("pause", "g")
+    check(p.cmd("stop", "g").returncode == 0, "stop of a paused domain")
+    ended(g, 0)
+
+
+@test
+def stop_waits_and_gives_up(p):
+    g = p.start(do=["deaf"])
+    read_until(g.stdout, b"cmdline")
+    r = p.cmd("stop", "--timeout", "0.3", "g")
+    one_line(r, 1, b"still there", b"pvhv kill g")
+    check(p.cmd("stop", "--timeout", "0", "g").returncode == 0, "without waiting")
+    check(g.poll() is None, "it ended")
+    check(p.cmd("kill", "g").returncode == 0, "kill")
+    ended(g, 4)
+
+
+@test
+def preserved_crash(p):
+    g = p.start("--on-crash", "preserve", do=["flood:10", "crash:oh_no"])
+    read_until(g.stderr, b"pvhv kill g ends it")
+    row = p.cmd("list").stdout.decode().splitlines()[1]
+    check("crashed" in row and "panic: oh no" in row, row)
+    info = json.loads(p.cmd("info", "--json", "g").stdout)
+    check(info["state"] == "crashed" and info["reason"] == "panic: oh no" and
+          "rip" in info["registers"], info)
+    one_line(p.cmd("pause", "g"), 1, b"the domain has ended (crashed)")
+    one_line(p.cmd("stop", "g"), 1, b"the domain has ended (crashed)")
+    check(p.cmd("stat", "g").returncode == 0, "stat")
+    c = subprocess.Popen([PVHV, "console", "g"], stdin=subprocess.DEVNULL,
+                         stdout=subprocess.PIPE, env=p.env)
+    p.procs.append(c)
+    read_until(c.stdout, b"line 9 of the flood")
+    check(p.cmd("kill", "g").returncode == 0, "kill")
+    ended(g, 3)
+    no_leftovers(p)
+
+
+@test
+def preserved_crash_on_a_terminal(p):
+    t = Terminal(p, p.args("--on-crash", "preserve"))
+    t.expect(b"cmdline")
+    t.type(b"crash:boom\r")
+    t.expect(b"ends it\r\n")
+    t.type(b"anybody there?\r")
+    t.type(ESC + b".")
+    t.wait(3)
+
+
+@test
+def preserved_crash_and_sigterm(p):
+    g = p.start("--on-crash", "preserve", do=["crash:oh_no"])
+    read_until(g.stderr, b"ends it")
+    g.send_signal(signal.SIGTERM)
+    ended(g, 3)
+
+
+@test
+def stat_command(p):
+    g = p.start()
+    read_until(g.stdout, b"cmdline")
+    text = p.cmd("stat", "g").stdout.decode()
+    check(re.search(r"^runs +2 +[\d.]+$", text, re.M), text)
+    check(re.search(r"^shadow_pages_now +7 +-$", text, re.M), text)
+    check("twenty_three_characters  18446744073709551615" in text, text)
+    r = p.cmd("stat", "--interval", "0.2", "--count", "3", "--json", "g")
+    samples = [json.loads(line) for line in r.stdout.splitlines()]
+    check(len(samples) == 3 and all(0.1 < s["seconds"] < 2 for s in samples), samples)
+    check(samples[0]["counters"]["runs"] == {"total": 2, "rate": 0} and
+          samples[0]["counters"]["shadow_pages_now"] == {"total": 7, "rate": None}, samples)
+    s = subprocess.Popen([PVHV, "stat", "--interval", "0.1", "g"], stdout=subprocess.PIPE, env=p.env)
+    p.procs.append(s)
+    read_until(s.stdout, b"COUNTER")
+    p.cmd("kill", "g")
+    check(s.wait(TIMEOUT) == 0, "status of stat when the domain ends", s.returncode)
+    for args in (["--interval", "0"], ["--interval", "x"], ["--count", "0"], ["--count", "-1"]):
+        one_line(p.cmd("stat", *args, "g"), 1, args[0].encode())
+
+
+@test
+def no_such_domain(p):
+    for command in ("info", "console", "pause", "resume", "stop", "kill", "stat"):
+        one_line(p.cmd(command, "nobody"), 1, b"nobody: no domain of this name")
+        one_line(p.cmd(command), 1, b"give the NAME")
+        one_line(p.cmd(command, "a", "b"), 1, b"one NAME only")
+        one_line(p.cmd(command, "a/b"), 1, b"a name has")
+        one_line(p.cmd(command, "--bogus", "a"), 1, b"unknown option --bogus")
+
+
+@test
+def help_and_version(p):
+    r = p.cmd("help")
+    commands = re.findall(rb"^  (\w+)  ", r.stdout, re.M)
+    check(len(commands) == 12 and r.returncode == 0, commands)
+    for command in commands:
+        r = p.cmd("help", command.decode())
+        check(r.returncode == 0 and r.stdout.startswith(b"usage: pvhv " + command), r)
+        if command not in (b"help", b"version"):
+            check(p.cmd(command.decode(), "--help").stdout == r.stdout, command)
+    one_line(p.cmd("help", "nonsense"), 1, b"not a command")
+    one_line(p.cmd("nonsense"), 1, b"not a command")
+    one_line(p.cmd(), 1, b"give a command")
+    check(b"API version 1" in p.cmd("version").stdout, "version")
+    check(p.cmd("--version").returncode == 0 and p.cmd("--help").returncode == 0, "options")
+
+
+@test
+def check_command(p):
+    r = p.cmd("check")
+    check(r.returncode in (0, 2), r)
+    for line in r.stdout.decode().splitlines():
+        check(re.fullmatch(r"(error|warning) [a-z-]+: .+; .+|ok ready: .*", line), line)
+    r = p.cmd("check", env={"PVHV_FAKE": "denied"})
+    check(r.returncode == 2 and b"error no-permission: " in r.stdout, r)
+    found = json.loads(p.cmd("check", "--json", env={"PVHV_FAKE": "other-version"}).stdout)
+    check(not found["ready"] and "api-mismatch" in [x["type"] for x in found["problems"]], found)
+
+
+# -- attached consoles
+
+
+@test
+def console_of_two(p):
+    g = p.start(do=["flood:5"])
+    read_until(g.stdout, b"line 4")
+    t = Terminal(p, [PVHV, "console", "g"])
+    t.expect(b"line 4 of the flood\r\n")  # what was printed before
+    until(t.is_raw, "raw mode")
+    c = subprocess.Popen([PVHV, "console", "g"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                         env=p.env)
+    p.procs.append(c)
+    read_until(c.stdout, b"line 4")
+    t.type(b"from the terminal\r")
+    for f in (t.master, c.stdout, g.stdout):
+        read_until(f, b"you said: from the terminal\r\n")
+    c.stdin.write(b"from the pipe\n")
+    c.stdin.close()
+    for f in (t.master, c.stdout, g.stdout):
+        read_until(f, b"you said: from the pipe\r\n")
+    t.type(ESC + b"?")
+    t.expect(b"the guest goes on")
+    t.type(ESC + b"q")
+    check(b"detached from g" in t.wait(0), "no goodbye")
+    check(g.poll() is None and c.poll() is None, "the guest ended")
+    g.stdin.write(b"flood:3000\npoweroff\n")
+    g.stdin.flush()
+    out = ended(g, 0)
+    check(out.count(b"of the flood") == 3000, "stdout of the launcher")
+    c.stdin = None
+    rest, _ = c.communicate(timeout=TIMEOUT)
+    check(c.returncode == 0 and rest.count(b"of the flood") == 3000, "stdout of the console")
+
+
+@test
+def console_that_does_not_read(p):
+    g = p.start(stdout=subprocess.DEVNULL)
+    until(lambda: p.cmd("info", "g").returncode == 0, "up")
+    s = p.connect()
+    s.sendall(b"console\n")
+    check(s.file.readline() == b"ok\n", "ok")
+    g.stdin.write(b"flood:100000\nafterwards\n")
+    g.stdin.flush()
+    until(lambda: re.search(rb"console_out_bytes +2\d{6}", p.cmd("stat", "g").stdout),
+          "the flood is held up")
+    got = read_until(s.fileno(), b"bytes skipped]\r\n")
+    check(len(got) > 200000, "much was kept", len(got))
+    s.sendall(b"poweroff\n")
+    ended(g, 0)
+
+
+@test
+def console_signals(p):
+    g = p.start()
+    read_until(g.stdout, b"cmdline")
+    t = Terminal(p, [PVHV, "console", "g"])
+    until(t.is_raw, "raw mode")
+    t.proc.send_signal(signal.SIGTERM)
+    t.wait(143)
+    t = Terminal(p, [PVHV, "console", "g"])
+    until(t.is_raw, "raw mode")
+    g.kill()
+    check(b"the end of g" in t.wait(0), "no goodbye")
+
+
+# -- bad clients
+
+
+def ask(s, line):
+    s.sendall(line)
+    answer = []
+    while True:
+        got = s.file.readline()
+        answer.append(got)
+        if not got.startswith(b"="):
+            return answer
+
+
+@test
+def bad_requests(p):
+    g = p.start(stdout=subprocess.DEVNULL)
+    until(lambda: p.cmd("info", "g").returncode == 0, "up")
+    for line in (b"\n", b"a b c\n", b" info\n", b"info \n", b"\0\n", b"caf\xc3\xa9\n", b"info\r\n",
+                 b"x" * 256, b"x" * 5000 + b"\n"):
+        s = p.connect()
+        try:
+            check(ask(s, line)[0].startswith(b"error bad-request "), line)
+            check(s.file.read() == b"", "it did not hang up")
+        except (ConnectionResetError, BrokenPipeError):
+            check(len(line) > 256, "reset", line)
+    s = p.connect()
+    check(ask(s, b"x" * 255 + b"\n")[0].startswith(b"error failed "), "255 bytes")
+    check(ask(s, b"unknown\n")[0].startswith(b"error failed "), "unknown")
+    check(ask(s, b"regs 99\n")[0].startswith(b"error failed "), "vCPU 99")
+    check(ask(s, b"regs -1\n")[0].startswith(b"error failed "), "vCPU -1")
+    check(ask(s, b"regs\n")[0].startswith(b"error state "), "registers of a running vCPU")
+    check(ask(s, b"info\n")[-1] == b"ok\n", "info")
+    # several at once, and one byte at a time
+    s.sendall(b"info\nstats\nnonsense\ninfo\n")
+    lines = [s.file.readline() for _ in range(1)]
+    while lines.count(b"ok\n") < 3:
+        lines.append(s.file.readline())
+    check(sum(x.startswith(b"error") for x in lines) == 1, lines)
+    for c in b"info\n":
+        s.sendall(bytes([c]))
+        time.sleep(0.01)
+    check(ask(s, b"")[-1] == b"ok\n", "byte by byte")
+    check(g.poll() is None, "the launcher ended")
+
+
+@test
+def many_idle_clients(p):
+    g = p.start(stdout=subprocess.DEVNULL)
+    until(lambda: p.cmd("info", "g").returncode == 0, "up")
+    idle = [p.connect() for _ in range(100)]
+    check(p.cmd("info", "g").returncode == 0, "info")
+    c = p.connect()
+    check(ask(c, b"console\n") == [b"ok\n"], "console")
+    more = [p.connect() for _ in range(100)]
+    c.sendall(b"hello\n")
+    read_until(c.fileno(), b"you said: hello")
+    check(p.cmd("kill", "g").returncode == 0, "kill")
+    ended(g, 4)
+    del idle, more
+
+
+@test
+def client_that_does_not_take_answers(p):
+    g = p.start(stdout=subprocess.DEVNULL)
+    until(lambda: p.cmd("info", "g").returncode == 0, "up")
+    s = p.connect()
+    s.setblocking(False)
+    sent = 0
+    end = time.monotonic() + 3
+    while time.monotonic() < end:
+        try:
+            sent += s.send(b"info\n" * 1000)
+        except BlockingIOError:
+            if sent:
+                break
+            time.sleep(0.01)
+    check(p.cmd("info", "g").returncode == 0, "others are held up")
+    rss = int(re.search(r"VmRSS:\s+(\d+)", open("/proc/%d/status" % g.pid).read()).group(1))
+    check(rss < 300 * 1024, "RSS of %d KiB" % rss)
+    check(p.cmd("stop", "g").returncode == 0, "stop")
+    ended(g, 0)
+
+
+@test
+def clients_that_come_and_go(p):
+    g = p.start(stdout=subprocess.DEVNULL)
+    until(lambda: p.cmd("info", "g").returncode == 0, "up")
+
+    def hammer(seed):
+        for i in range(60):
+            try:
+                s = p.connect(greet=False)
+                kind = (seed + i) % 5
+                if kind == 0:
+                    s.close()
+                elif kind == 1:
+                    s.sendall(b"info\n")
+                    s.close()
+                elif kind == 2:
+                    s.sendall(b"console\nhello\n")
+                    s.recv(10)
+                    s.close()
+                elif kind == 3:
+                    s.sendall(b"console\n")
+                    s.shutdown(socket.SHUT_WR)
+                    s.recv(10)
+                    s.close()
+                else:
+                    s.sendall(b"stats\n" * 3)
+                    s.recv(10)
+                    s.close()
+            except OSError:
+                pass
+
+    threads = [threading.Thread(target=hammer, args=(i,), daemon=True) for i in range(6)]
+    for t in threads:
+        t.start()
+    g.stdin.write(b"flood:5000\n")
+    g.stdin.flush()
+    for t in threads:
+        t.join()
+    check(p.cmd("info", "g").returncode == 0, "info")
+    until(lambda: len(os.listdir("/proc/%d/fd" % g.pid)) < 25, "descriptors are closed")
+    check(p.cmd("kill", "g").returncode == 0, "kill")
+    ended(g, 4)
+
+
+@test
+def launcher_that_hangs(p):
+    g = p.start(stdout=subprocess.DEVNULL)
+    h = p.start(stdout=subprocess.DEVNULL, name="h")
+    until(lambda: p.cmd("info", "g").returncode == 0 and p.cmd("info", "h").returncode == 0, "up")
+    g.send_signal(signal.SIGSTOP)
+    rows = p.cmd("list").stdout.decode().splitlines()[1:]
+    check("unresponsive" in rows[0] and "running" in rows[1], rows)
+    one_line(p.cmd("info", "g"), 1, b"does not answer")
+    g.send_signal(signal.SIGCONT)
+    check(p.cmd("info", "g").returncode == 0, "it is back")
+
+
+@test
+def sockets_that_lie(p):
+    os.mkdir(p.run_dir, 0o700)
+    s = socket.socket(socket.AF_UNIX)
+    s.bind(os.path.join(p.run_dir, "liar.sock"))
+    s.listen()
+    answers = [b"pvhv-control 2 liar\n", b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 200000,
+               b"pvhv-control 1 liar\n" + b"=a b\n" * 300000,
+               b"pvhv-control 1 liar\nnonsense\n", b"pvhv-control 1 liar\n", b"",
+               b"pvhv-control 1 liar\nerror busy too many clients\n"]
+
+    def serve():
+        for a in answers:
+            c, _ = s.accept()
+            try:
+                c.sendall(a)
+                c.shutdown(socket.SHUT_WR)
+                c.recv(100)
+            except OSError:
+                pass
+            c.close()
+
+    t = threading.Thread(target=serve, daemon=True)
+    t.start()
+    for words in (b"another version of pvhv", b"nonsense", b"nonsense", b"nonsense", b"nonsense",
+                  b"just ended", b"just ended", b"too many clients"):
+        one_line(p.cmd("info", "liar"), 1, words)
+    t.join()
+    s.close()
+    p.cmd("list")
+    no_leftovers(p)
+
+
+# -- the runtime directory
+
+
+@test
+def runtime_directories(p):
+    check(p.run(do=["poweroff"]).returncode == 0, "made")
+    check(stat_mode(p.run_dir) == 0o700, "mode", oct(stat_mode(p.run_dir)))
+    g = p.start()
+    read_until(g.stdout, b"cmdline")
+    check(stat_mode(os.path.join(p.run_dir, "g.sock")) == 0o600, "mode of the socket")
+    ended_by_kill = p.cmd("kill", "g")
+    check(ended_by_kill.returncode == 0, "kill")
+    ended(g, 4)
+    os.chmod(p.run_dir, 0o777)
+    one_line(p.run(), 1, b"can be changed by others")
+    os.chmod(p.run_dir, 0o1777)
+    check(p.run(do=["poweroff"]).returncode == 0, "sticky")
+    os.rmdir(p.run_dir)
+    os.symlink("/tmp", p.run_dir)
+    one_line(p.run(), 1, b"cannot be used")
+    os.unlink(p.run_dir)
+    p.file("run", b"")
+    one_line(p.run(), 1, b"cannot be used")
+    one_line(p.run(env={"PVHV_RUNTIME_DIR": "/nonexistent/dir"}), 1, b"cannot be made")
+
+
+def stat_mode(path):
+    return stat.S_IMODE(os.stat(path).st_mode)
+
+
+@test
+def long_runtime_directory(p):
+    p.run_dir = os.path.join(p.dir, "d" * 200)
+    p.env["PVHV_RUNTIME_DIR"] = p.run_dir
+    name = "n" * 64
+    g = p.start(name=name)
+    read_until(g.stdout, b"cmdline")
+    check(p.cmd("info", name).returncode == 0, "info")
+    check(p.cmd("kill", name).returncode == 0, "kill")
+    ended(g, 4)
+    no_leftovers(p)
+
+
+@test
+def socket_names_that_are_something_else(p):
+    os.mkdir(p.run_dir, 0o700)
+    p.file("run/g.sock", b"a file")
+    os.symlink("/nonexistent", p.path("run/link.sock"))
+    p.file("run/bad name.sock", b"")
+    one_line(p.run(), 1, b"a domain of this name exists")
+    one_line(p.run(name="link"), 1, b"a domain of this name exists")
+    check(p.cmd("list").stdout.count(b"\n") == 1, "list")
+    check(len(os.listdir(p.run_dir)) == 3, "something else was removed")
+
+
+@test
+def locked_runtime_directory(p):
+    import fcntl
+    os.mkdir(p.run_dir, 0o700)
+    fd = os.open(p.run_dir, os.O_RDONLY)
+    fcntl.flock(fd, fcntl.LOCK_EX)
+    g = p.start()
+    time.sleep(0.5)
+    check(g.poll() is None, "it did not wait")
+    fcntl.flock(fd, fcntl.LOCK_UN)
+    read_until(g.stdout, b"cmdline")
+    os.close(fd)
+
+
+def main():
+    words = sys.argv[2:]
+    label = os.path.basename(os.path.dirname(PVHV))
+    bad = 0
+    for fn in tests:
+        if words and not any(w in fn.__name__ for w in words):
+            continue
+        p = Place()
+        try:
+            fn(p)
+            print("ok %s %s" % (label, fn.__name__), flush=True)
+        except (Failure, subprocess.TimeoutExpired, OSError, ValueError, KeyError, IndexError) as e:
+            bad += 1
+            print("not ok %s %s: %s: %s" % (label, fn.__name__, type(e).__name__, e), flush=True)
+            for g in p.procs:
+                if g.stderr and g.poll() is None:
+                    g.kill()
+                if g.stderr and not g.stderr.closed:
+                    print("#", g.stderr.read()[-2000:])
+        finally:
+            p.close()
+    return bad != 0
+
+
+sys.exit(main())

@@ -1,0 +1,432 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * In place of device.c: a /dev/pvhv whose guest is a small interpreter.
+ *
+ * PVHV_FAKE in the environment makes the host refuse in some way: missing,
+ * denied, old-api, other-version, no-domain, no-memory, run-fails.
+ *
+ * The guest checks its start information, prints it, does what the words
+ * "do=..." of its command line say, in their order, and then what the lines
+ * say that it reads from its console:
+ *
+ *	poweroff  reboot  stop-vcpu
+ *	crash:TEXT  panic with this text, '_' for blanks
+ *	flood:N     print N numbered lines
+ *	once:WORD   do=WORD unless it was started by a reboot
+ *	deaf        ignore requests to power off
+ *
+ * Other lines are answered with "you said: LINE".
+ */
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <linux/pvhv.h>
+#include <pvhv/hypercall.h>
+#include <pvhv/start_info.h>
+
+#include "device.h"
+#include "util.h"
+
+enum fake_kind { FAKE_NONE, FAKE_DEVICE, FAKE_DOMAIN, FAKE_VCPU };
+
+#define MAX_FD 1024
+
+static enum fake_kind kind[MAX_FD];
+
+static struct fake_domain {
+	pthread_mutex_t lock;
+	int kick;		/* eventfd: look at the flags */
+	int guest_end, host_end;
+	u8 *ram;
+	u64 size;
+	u32 state, crash;
+	char message[PVHV_MESSAGE_LEN];
+	bool killed, paused, poweroff_asked, deaf, interrupted, ended;
+	struct pvhv_vcpu_regs regs;
+	bool have_regs;
+	u64 runs, bytes_out, bytes_in;
+	char line[256];
+	size_t line_len;
+} dom = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static unsigned int nr_created;
+
+static bool fake_is(const char *what)
+{
+	const char *env = getenv("PVHV_FAKE");
+
+	return env && !strcmp(env, what);
+}
+
+int device_stat(struct stat *st)
+{
+	if (fake_is("missing"))
+		return -ENOENT;
+	memset(st, 0, sizeof(*st));
+	st->st_mode = S_IFCHR | 0600;
+	return 0;
+}
+
+static int new_fd(enum fake_kind k)
+{
+	int fd = eventfd(0, EFD_CLOEXEC);
+
+	if (fd >= MAX_FD)
+		abort();
+	kind[fd] = k;
+	return fd;
+}
+
+int device_open(void)
+{
+	if (fake_is("denied"))
+		return -EACCES;
+	return new_fd(FAKE_DEVICE);
+}
+
+/*
+ * The guest
+ */
+
+static void end(u32 state)
+{
+	pthread_mutex_lock(&dom.lock);
+	if (!dom.ended) {
+		dom.ended = true;
+		dom.state = state;
+	}
+	pthread_mutex_unlock(&dom.lock);
+}
+
+/* Wait for a kick or, if wanted, the console; false: the domain has ended */
+static bool guest_wait(short console_events)
+{
+	struct pollfd pfd[2] = {
+		{ .fd = dom.kick, .events = POLLIN },
+		{ .fd = dom.guest_end, .events = console_events },
+	};
+	bool paused, asked;
+	u64 count;
+
+	do {
+		paused = dom.paused;
+		pfd[1].fd = paused ? -1 : dom.guest_end;
+		poll(pfd, 2, -1);
+		if (pfd[0].revents && read(dom.kick, &count, sizeof(count)) < 0)
+			abort();
+		pthread_mutex_lock(&dom.lock);
+		paused = dom.paused;
+		asked = dom.poweroff_asked && !dom.deaf;
+		if (dom.killed && !dom.ended) {
+			dom.ended = true;
+			dom.state = PVHV_STATE_KILLED;
+		}
+		pthread_mutex_unlock(&dom.lock);
+		if (dom.ended)
+			return false;
+	} while (paused);
+	if (asked) {
+		end(PVHV_STATE_POWEROFF);
+		return false;
+	}
+	return true;
+}
+
+static void print(const char *text)
+{
+	size_t len = strlen(text);
+	ssize_t n;
+
+	while (len && !dom.ended) {
+		n = send(dom.guest_end, text, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (n > 0) {
+			text += n;
+			len -= n;
+			dom.bytes_out += n;
+		} else if (!guest_wait(POLLOUT)) {
+			return;
+		}
+	}
+}
+
+static void printn(const char *fmt, ...) __printf(1, 2);
+
+static void printn(const char *fmt, ...)
+{
+	char buf[4096];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(buf, sizeof(buf), fmt, args);
+	va_end(args);
+	print(buf);
+}
+
+static void obey(const char *word)
+{
+	char *c;
+
+	if (!strncmp(word, "once:", 5)) {
+		if (nr_created > 1)
+			return;
+		word += 5;
+	}
+	if (!strcmp(word, "poweroff")) {
+		end(PVHV_STATE_POWEROFF);
+	} else if (!strcmp(word, "reboot")) {
+		end(PVHV_STATE_REBOOT);
+	} else if (!strcmp(word, "stop-vcpu")) {
+		dom.ended = true;
+	} else if (!strcmp(word, "deaf")) {
+		dom.deaf = true;
+	} else if (!strncmp(word, "crash:", 6)) {
+		snprintf(dom.message, sizeof(dom.message), "%s", word + 6);
+		for (c = dom.message; *c; c++)
+			if (*c == '_')
+				*c = ' ';
+		dom.crash = PVHV_CRASH_PANIC;
+		end(PVHV_STATE_CRASHED);
+	} else if (!strncmp(word, "flood:", 6)) {
+		int i, n = atoi(word + 6);
+
+		for (i = 0; i < n && !dom.ended; i++)
+			printn("line %d of the flood\r\n", i);
+	} else {
+		printn("you said: %s\r\n", word);
+	}
+}
+
+static void boot(void)
+{
+	const struct pvhv_start_info *si = (void *)(dom.ram + dom.regs.rsi);
+	const struct pvhv_memmap_entry *map = (void *)(dom.ram + si->memmap);
+	const char *cmdline = (char *)dom.ram + si->cmdline;
+	char words[4096], *word, *save;
+	u8 any = 0;
+	size_t i;
+
+	if (si->magic != PVHV_START_MAGIC || si->version != PVHV_ABI_VERSION ||
+	    si->size != sizeof(*si) || strlen(cmdline) != si->cmdline_len ||
+	    si->nr_memmap != 1 || map->type != PVHV_MEM_RAM || si->tsc_khz != 1234567)
+		abort();
+	for (i = 0; i < sizeof(si->rng_seed); i++)
+		any |= si->rng_seed[i];
+	if (!any)
+		abort();
+	printn("fake guest: boot %u entry %llx root %llx ram %llx-%llx initrd %llx+%llx\r\n",
+	       nr_created, dom.regs.rip, dom.regs.cr3, map->addr, map->addr + map->size,
+	       si->initrd, si->initrd_len);
+	printn("cmdline: %s\r\n", cmdline);
+	/* what was left over by the boot before would be seen here */
+	for (i = 0x3000; i < 0x100000; i += 8)
+		if (*(u64 *)(dom.ram + i))
+			abort();
+	*(u64 *)(dom.ram + 0x8000) = 1;
+	snprintf(words, sizeof(words), "%s", cmdline);
+	for (word = strtok_r(words, " ", &save); word && !dom.ended;
+	     word = strtok_r(NULL, " ", &save))
+		if (!strncmp(word, "do=", 3))
+			obey(word + 3);
+}
+
+static void read_console(void)
+{
+	char buf[64];
+	ssize_t n = recv(dom.guest_end, buf, sizeof(buf), MSG_DONTWAIT);
+	ssize_t i;
+
+	for (i = 0; i < n && !dom.ended; i++) {
+		dom.bytes_in++;
+		if (buf[i] != '\n' && buf[i] != '\r') {
+			if (dom.line_len < sizeof(dom.line) - 1)
+				dom.line[dom.line_len++] = buf[i];
+			continue;
+		}
+		dom.line[dom.line_len] = '\0';
+		dom.line_len = 0;
+		obey(dom.line);
+	}
+}
+
+static int vcpu_run(struct pvhv_run *run)
+{
+	if (!dom.have_regs)
+		return -EINVAL;
+	dom.runs++;
+	if (!dom.interrupted) {
+		dom.interrupted = true;
+		return -EINTR;
+	}
+	if (fake_is("run-fails"))
+		return -EFAULT;
+	pthread_mutex_lock(&dom.lock);
+	dom.state = PVHV_STATE_RUNNING;
+	pthread_mutex_unlock(&dom.lock);
+	boot();
+	while (!dom.ended && guest_wait(POLLIN))
+		read_console();
+	run->exit = dom.state == PVHV_STATE_RUNNING ? PVHV_EXIT_STOPPED : PVHV_EXIT_ENDED;
+	if (dom.state == PVHV_STATE_RUNNING)
+		dom.ended = false;
+	return 0;
+}
+
+/*
+ * The ioctls
+ */
+
+static int create_domain(struct pvhv_create_domain *create)
+{
+	static pthread_mutex_t fresh = PTHREAD_MUTEX_INITIALIZER;
+	int sv[2], size = 4096;
+
+	if (fake_is("no-domain"))
+		return -ENOSPC;
+	memset(&dom, 0, sizeof(dom));
+	dom.lock = fresh;
+	dom.kick = eventfd(0, EFD_CLOEXEC);
+	/* small, so that a slow reader is felt */
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) ||
+	    setsockopt(sv[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)) ||
+	    setsockopt(sv[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)))
+		abort();
+	dom.guest_end = sv[0];
+	dom.host_end = sv[1];
+	create->domid = ++nr_created;
+	return new_fd(FAKE_DOMAIN);
+}
+
+static int control(unsigned int what)
+{
+	u64 one = 1;
+	int rc = 0;
+
+	pthread_mutex_lock(&dom.lock);
+	if (what == PVHV_CONTROL_PAUSE && dom.state == PVHV_STATE_RUNNING) {
+		dom.paused = true;
+		dom.state = PVHV_STATE_PAUSED;
+	} else if (what == PVHV_CONTROL_RESUME && dom.state == PVHV_STATE_PAUSED) {
+		dom.paused = false;
+		dom.state = PVHV_STATE_RUNNING;
+	} else if (what == PVHV_CONTROL_KILL) {
+		dom.killed = true;
+		dom.paused = false;
+		if (dom.state == PVHV_STATE_RUNNING && dom.ended)
+			dom.state = PVHV_STATE_KILLED;
+	} else if (what == PVHV_CONTROL_POWEROFF) {
+		dom.poweroff_asked = true;
+	} else {
+		rc = -EINVAL;
+	}
+	pthread_mutex_unlock(&dom.lock);
+	if (write(dom.kick, &one, sizeof(one)) < 0)
+		abort();
+	return rc;
+}
+
+static int get_state(struct pvhv_state *state)
+{
+	pthread_mutex_lock(&dom.lock);
+	memset(state, 0, sizeof(*state));
+	state->state = dom.state;
+	state->crash = dom.crash;
+	memcpy(state->message, dom.message, sizeof(state->message));
+	pthread_mutex_unlock(&dom.lock);
+	return 0;
+}
+
+static int get_stats(struct pvhv_stats *arg)
+{
+	struct pvhv_stat stats[] = {
+		{ "runs", dom.runs },
+		{ "console_out_bytes", dom.bytes_out },
+		{ "console_in_bytes", dom.bytes_in },
+		{ "shadow_pages_now", 7 },
+		{ "twenty_three_characters", ~0ULL },
+	};
+	struct pvhv_stat *user = (void *)(unsigned long)arg->stats;
+
+	memcpy(user, stats, min((size_t)arg->count, ARRAY_SIZE(stats)) * sizeof(*stats));
+	arg->count = ARRAY_SIZE(stats);
+	return 0;
+}
+
+static int device_request(unsigned long request, void *arg)
+{
+	struct pvhv_info *info = arg;
+
+	if (request == PVHV_CREATE_DOMAIN)
+		return create_domain(arg);
+	if (request != PVHV_GET_INFO || fake_is("old-api"))
+		return -ENOTTY;
+	memset(info, 0, sizeof(*info));
+	info->api_version = PVHV_API_VERSION + fake_is("other-version");
+	info->abi_version = PVHV_ABI_VERSION;
+	info->tsc_khz = 1234567;
+	info->max_vcpus = 1;
+	return 0;
+}
+
+static int domain_request(unsigned long request, unsigned long arg)
+{
+	const struct pvhv_memory *memory = (void *)arg;
+
+	switch (request) {
+	case PVHV_SET_MEMORY:
+		if (fake_is("no-memory"))
+			return -ENOMEM;
+		dom.ram = (u8 *)(unsigned long)memory->hva;
+		dom.size = memory->size;
+		return 0;
+	case PVHV_CREATE_VCPU:
+		return arg == 0 ? new_fd(FAKE_VCPU) : -EINVAL;
+	case PVHV_GET_CONSOLE:
+		return dup(dom.host_end);
+	case PVHV_CONTROL:
+		return control(arg);
+	case PVHV_GET_STATE:
+		return get_state((void *)arg);
+	case PVHV_GET_STATS:
+		return get_stats((void *)arg);
+	}
+	return -ENOTTY;
+}
+
+static int vcpu_request(unsigned long request, void *arg)
+{
+	switch (request) {
+	case PVHV_SET_REGS:
+		dom.regs = *(struct pvhv_vcpu_regs *)arg;
+		dom.have_regs = true;
+		return 0;
+	case PVHV_GET_REGS:
+		if (dom.state == PVHV_STATE_RUNNING)
+			return -EBUSY;
+		*(struct pvhv_vcpu_regs *)arg = dom.regs;
+		return 0;
+	case PVHV_RUN:
+		return vcpu_run(arg);
+	}
+	return -ENOTTY;
+}
+
+int device_ioctl(int fd, unsigned long request, unsigned long arg)
+{
+	switch (fd >= 0 && fd < MAX_FD ? kind[fd] : FAKE_NONE) {
+	case FAKE_DEVICE:
+		return device_request(request, (void *)arg);
+	case FAKE_DOMAIN:
+		return domain_request(request, arg);
+	case FAKE_VCPU:
+		return vcpu_request(request, (void *)arg);
+	default:
+		return -EBADF;
+	}
+}
