@@ -1,0 +1,369 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * bench: the operations. Each is what a program sees of one thing that a
+ * hypervisor may make expensive.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bench.h"
+
+#define PAGE	4096UL
+#define KIB	1024UL
+#define MIB	(1024 * KIB)
+
+/* Small pages, whatever the kernel's policy for huge ones is */
+static char *map(unsigned long size)
+{
+	char *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		die("mmap");
+	madvise(p, size, MADV_NOHUGEPAGE);
+	return p;
+}
+
+static void touch(char *p, unsigned long size)
+{
+	for (unsigned long i = 0; i < size; i += PAGE)
+		*(volatile char *)(p + i) = 1;
+}
+
+static void touch_marked(char *p, unsigned long size)
+{
+	for (unsigned long i = 0; i < size; i += PAGE) {
+		*(volatile char *)(p + i) = 1;
+		MARK();	/* behind, where it is executed but once */
+	}
+}
+
+static pid_t fork_or_die(void)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		die("fork");
+	return pid;
+}
+
+static void wait_for(pid_t pid)
+{
+	while (waitpid(pid, NULL, 0) < 0)
+		if (errno != EINTR)
+			die("waitpid");
+}
+
+static uint64_t run_getppid(unsigned long n)
+{
+	uint64_t t = now_ns();
+
+	while (n--) {
+		MARK();
+		syscall(SYS_getppid);
+	}
+	return now_ns() - t;
+}
+
+static uint64_t run_clock(unsigned long n)
+{
+	uint64_t t = now_ns();
+	struct timespec ts;
+
+	while (n--) {
+		MARK();
+		clock_gettime(CLOCK_MONOTONIC, &ts);
+	}
+	return now_ns() - t;
+}
+
+#define FAULT_PAGES	2048UL
+
+static uint64_t run_fault(unsigned long n)
+{
+	char *p = map(n * PAGE);
+	uint64_t t = now_ns();
+
+	touch_marked(p, n * PAGE);
+	t = now_ns() - t;
+	munmap(p, n * PAGE);
+	return t;
+}
+
+/* The same pages are never seen again: more than a guest has touched so far */
+#define FRESH_PAGES	6144UL
+
+static int file = -1;
+
+#define FILE_PAGES	1024UL
+
+static void setup_file(void)
+{
+	char *p;
+
+	file = memfd_create("bench", 0);
+	if (file < 0 || ftruncate(file, FILE_PAGES * PAGE))
+		die("memfd");
+	p = mmap(NULL, FILE_PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+	if (p == MAP_FAILED)
+		die("mmap of a memfd");
+	touch(p, FILE_PAGES * PAGE);
+	munmap(p, FILE_PAGES * PAGE);
+}
+
+static void cleanup_file(void)
+{
+	close(file);
+}
+
+static uint64_t run_file_fault(unsigned long n)
+{
+	char *p = mmap(NULL, n * PAGE, PROT_READ, MAP_SHARED, file, 0);
+	unsigned long i;
+	uint64_t t;
+
+	if (p == MAP_FAILED)
+		die("mmap of a memfd");
+	t = now_ns();
+	for (i = 0; i < n; i++) {
+		(void)*(volatile char *)(p + i * PAGE);
+		MARK();
+	}
+	t = now_ns() - t;
+	munmap(p, n * PAGE);
+	return t;
+}
+
+static uint64_t run_cow(unsigned long n)
+{
+	char *p = map(n * PAGE);
+	int fd[2];
+	uint64_t t;
+	pid_t pid;
+	char c;
+
+	touch(p, n * PAGE);
+	if (pipe(fd))
+		die("pipe");
+	pid = fork_or_die();
+	if (!pid) {
+		close(fd[1]);
+		_exit(read(fd[0], &c, 1));
+	}
+	t = now_ns();
+	touch_marked(p, n * PAGE);
+	t = now_ns() - t;
+	close(fd[1]);
+	close(fd[0]);
+	wait_for(pid);
+	munmap(p, n * PAGE);
+	return t;
+}
+
+static uint64_t run_mmap(unsigned long n)
+{
+	uint64_t t = now_ns();
+
+	while (n--) {
+		char *p = mmap(NULL, 64 * KIB, PROT_READ | PROT_WRITE,
+			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		MARK();
+		if (p == MAP_FAILED)
+			die("mmap");
+		touch(p, 64 * KIB);
+		munmap(p, 64 * KIB);
+	}
+	return now_ns() - t;
+}
+
+static char *area;
+
+static void setup_mprotect(void)
+{
+	area = map(PAGE);
+	touch(area, PAGE);
+}
+
+static uint64_t run_mprotect(unsigned long n)
+{
+	uint64_t t = now_ns();
+
+	while (n--) {
+		MARK();
+		mprotect(area, PAGE, PROT_READ);
+		mprotect(area, PAGE, PROT_READ | PROT_WRITE);
+	}
+	return now_ns() - t;
+}
+
+static void cleanup_mprotect(void)
+{
+	munmap(area, PAGE);
+}
+
+static uint64_t run_fork(unsigned long n)
+{
+	uint64_t t = now_ns();
+
+	while (n--) {
+		pid_t pid = fork_or_die();
+
+		if (!pid)
+			_exit(0);
+		MARK();
+		wait_for(pid);
+	}
+	return now_ns() - t;
+}
+
+static void setup_fork16(void)
+{
+	area = map(16 * MIB);
+	touch(area, 16 * MIB);
+}
+
+static void cleanup_fork16(void)
+{
+	munmap(area, 16 * MIB);
+}
+
+static uint64_t run_exec(unsigned long n)
+{
+	uint64_t t = now_ns();
+
+	while (n--) {
+		pid_t pid = fork_or_die();
+
+		if (!pid) {
+			execl(bench_self, "bench", "exit", NULL);
+			_exit(1);
+		}
+		MARK();
+		wait_for(pid);
+	}
+	return now_ns() - t;
+}
+
+static int ping[2], pong[2];
+static pid_t partner;
+
+static void setup_pipe(void)
+{
+	char c;
+
+	if (pipe(ping) || pipe(pong))
+		die("pipe");
+	partner = fork_or_die();
+	if (!partner) {
+		close(ping[1]);
+		while (read(ping[0], &c, 1) == 1 && write(pong[1], &c, 1) == 1)
+			;
+		_exit(0);
+	}
+	close(ping[0]);
+	close(pong[1]);
+}
+
+/* There and back are two switches. */
+static uint64_t run_pipe(unsigned long n)
+{
+	uint64_t t = now_ns();
+	char c = 0;
+
+	for (unsigned long i = 0; i < n; i += 2) {
+		MARK();
+		if (write(ping[1], &c, 1) != 1)
+			die("pipe");
+		MARK();
+		if (read(pong[0], &c, 1) != 1)
+			die("pipe");
+	}
+	return now_ns() - t;
+}
+
+static void cleanup_pipe(void)
+{
+	close(ping[1]);
+	close(pong[0]);
+	wait_for(partner);
+}
+
+static volatile unsigned long signals;
+
+static void on_signal(int number)
+{
+	signals++;
+}
+
+static void setup_signal(void)
+{
+	signal(SIGUSR1, on_signal);
+}
+
+static uint64_t run_signal(unsigned long n)
+{
+	pid_t self = getpid();
+	uint64_t t = now_ns();
+
+	while (n--) {
+		MARK();
+		syscall(SYS_kill, self, SIGUSR1);
+	}
+	return now_ns() - t;
+}
+
+static uint64_t run_read(unsigned long n)
+{
+	static char buf[4096] __attribute__((aligned(4096)));
+	uint64_t t = now_ns();
+
+	while (n--) {
+		MARK();
+		if (pread(file, buf, sizeof(buf), 0) != sizeof(buf))
+			die("pread");
+	}
+	return now_ns() - t;
+}
+
+/*
+ * What is lost to timer ticks and the like: a loop of two instructions a turn.
+ * The result is the ns that 1000 turns take, so 2000 is nothing lost where a
+ * nanosecond is an instruction.
+ */
+static uint64_t run_compute(unsigned long n)
+{
+	uint64_t t = now_ns();
+	unsigned long turns = n * 1000;
+
+	asm volatile("1: dec %0\n\tjnz 1b" : "+r"(turns) : : "cc");
+	return now_ns() - t;
+}
+
+const struct op ops[] = {
+	{ "fresh", "touch a page of RAM that this machine has not used before",
+	  .run = run_fault, .max = FRESH_PAGES, .once = true },
+	{ "getppid", "getppid, the shortest system call", .run = run_getppid },
+	{ "clock", "clock_gettime (vdso)", .run = run_clock },
+	{ "fault", "anonymous page fault", .run = run_fault, .max = FAULT_PAGES },
+	{ "cow", "copy-on-write page fault", .run = run_cow, .max = FAULT_PAGES },
+	{ "filefault", "read a page of a mapped file (page cache, 16 mapped per fault)",
+	  setup_file, run_file_fault, cleanup_file, .max = FILE_PAGES },
+	{ "mmap", "mmap + touch + munmap of 64 KiB", .run = run_mmap },
+	{ "mprotect", "mprotect pair, one page", setup_mprotect, run_mprotect, cleanup_mprotect },
+	{ "fork", "fork + exit + wait", .run = run_fork },
+	{ "fork16", "fork + exit + wait with 16 MiB dirty", setup_fork16, run_fork, cleanup_fork16 },
+	{ "exec", "fork + exec + wait", .run = run_exec },
+	{ "pipe", "context switch over pipes", setup_pipe, run_pipe, cleanup_pipe },
+	{ "signal", "signal delivery", setup_signal, run_signal },
+	{ "read", "4 KiB pread (tmpfs)", setup_file, run_read, cleanup_file },
+	{ "compute", "1000 turns of a loop of two instructions", .run = run_compute },
+	{ }
+};
