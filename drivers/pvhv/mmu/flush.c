@@ -4,7 +4,9 @@
  *
  * A flush does not forget, it compares: for each shadow L1 table in the range
  * the guest's upper levels are walked once, and then each *present* entry is
- * compared with the guest's. What is still right stays, what permits too much
+ * compared with the guest's. Only if a range covers part of the table and no
+ * tables were freed, the upper levels are taken to be what they were: such a
+ * flush is about leaves. What is still right stays, what permits too much
  * is narrowed, the rest is removed. So fork's write protection of an address
  * space costs one pass and no misses afterwards, and flushing twice (once on
  * each vCPU) costs little the second time.
@@ -59,8 +61,8 @@ void pvhv_op_zap_table(struct pvhv_mmu_op *op, struct pvhv_mmu_table *t)
 }
 
 /* Let entry @i, last seen as @old, permit no more than @acc. */
-static void op_narrow_entry(struct pvhv_mmu_op *op, struct pvhv_mmu_table *t, unsigned int i,
-			    u64 old, u64 acc)
+static __always_inline void op_narrow_entry(struct pvhv_mmu_op *op, struct pvhv_mmu_table *t,
+					    unsigned int i, u64 old, u64 acc)
 {
 	u64 new = (old & (acc | ~PT_W)) | (~acc & PT_NX);
 
@@ -115,8 +117,9 @@ static void leaf_drop(struct pvhv_mmu_op *op, struct pvhv_mmu_tree *tree, struct
 }
 
 /* What entry @i must not exceed: 0 if it must go */
-static u64 entry_limit(const struct pvhv_mmu *mmu, const struct pvhv_mmu_tree *tree,
-		       const struct pvhv_mmu_table *t, unsigned int i, u64 pte)
+static __always_inline u64 entry_limit(const struct pvhv_mmu *mmu,
+				       const struct pvhv_mmu_tree *tree,
+				       const struct pvhv_mmu_table *t, unsigned int i, u64 pte)
 {
 	u64 acc = t->acc & (pte ^ PT_NX);
 
@@ -134,32 +137,64 @@ static u64 entry_limit(const struct pvhv_mmu *mmu, const struct pvhv_mmu_tree *t
 	return acc | PT_P;
 }
 
-static void resync_small(struct pvhv_mmu_op *op, struct pvhv_mmu_tree *tree,
-			 struct pvhv_mmu_table *t, unsigned int i, unsigned int last)
+static __always_inline void resync_entry(struct pvhv_mmu_op *op, const struct pvhv_mmu_tree *tree,
+					 struct pvhv_mmu_table *t, unsigned int i, u64 pte)
 {
-	unsigned int line_of = ~0u;
-	u64 line[8];
+	u64 spte = READ_ONCE(t->spt[i]);
+	u64 limit;
 
-	for (i = find_next_bit(t->map, last + 1, i); i <= last;
-	     i = find_next_bit(t->map, last + 1, i + 1)) {
-		u64 spte = READ_ONCE(t->spt[i]);
-		u64 limit;
+	if (unlikely(!spte)) {
+		__clear_bit(i, t->map);
+		return;
+	}
+	limit = entry_limit(op->mmu, tree, t, i, pte);
+	if (limit)
+		op_narrow_entry(op, t, i, spte, limit);
+	else
+		pvhv_op_zap_entry(op, t, i);
+}
 
-		if (unlikely(!spte)) {
-			__clear_bit(i, t->map);
-			continue;
-		}
-		if (i / 8 != line_of) {
-			line_of = i / 8;
-			/* what cannot be read now cannot be trusted now */
-			if (pvhv_gpt_read_line(op->mmu, t->gpa + line_of * 64, line))
+/* Entries @first..@last of a table that shadows a guest table */
+static void resync_small(struct pvhv_mmu_op *op, const struct pvhv_mmu_tree *tree,
+			 struct pvhv_mmu_table *t, unsigned int first, unsigned int last)
+{
+	unsigned int k;
+
+	/* what cannot be read now cannot be trusted now: as if it were 0 */
+	if (first == last) {
+		u64 pte = 0;
+
+		if (!test_bit(first, t->map))
+			return;
+		if (pvhv_gpt_read(op->mmu, t->gpa + first * 8, &pte))
+			pte = 0;
+		resync_entry(op, tree, t, first, pte);
+		return;
+	}
+
+	for (k = first / BITS_PER_LONG; k <= last / BITS_PER_LONG; k++) {
+		unsigned long todo = t->map[k];
+		unsigned int base = k * BITS_PER_LONG;
+
+		if (base < first)
+			todo &= ~0UL << (first - base);
+		if (last - base < BITS_PER_LONG - 1)
+			todo &= ~0UL >> (BITS_PER_LONG - 1 - (last - base));
+		while (todo) {
+			/* the present ones of the next eight entries, one read */
+			unsigned int line_base = __ffs(todo) & ~7;
+			unsigned long some = todo & (255UL << line_base);
+			u64 line[8];
+
+			todo &= ~some;
+			if (pvhv_gpt_read_line(op->mmu, t->gpa + (base + line_base) * 8, line))
 				memset(line, 0, sizeof(line));
+			for (; some; some &= some - 1) {
+				unsigned int n = __ffs(some);
+
+				resync_entry(op, tree, t, base + n, line[n & 7]);
+			}
 		}
-		limit = entry_limit(op->mmu, tree, t, i, line[i & 7]);
-		if (limit)
-			op_narrow_entry(op, t, i, spte, limit);
-		else
-			pvhv_op_zap_entry(op, t, i);
 	}
 }
 
@@ -196,6 +231,11 @@ static void resync_leaf(struct pvhv_mmu_op *op, struct pvhv_mmu_tree *tree,
 		return;
 	op->stats->resyncs++;
 
+	/* part of a table, all others stay: its place has not changed */
+	if (last - i < 511 && t->bind == PVHV_BOUND_TABLE) {
+		resync_small(op, tree, t, i, last);
+		return;
+	}
 	/* nothing to keep: the next miss walks */
 	if (bitmap_empty(t->map, 512)) {
 		leaf_drop(op, tree, t);
@@ -213,13 +253,8 @@ static void resync_leaf(struct pvhv_mmu_op *op, struct pvhv_mmu_tree *tree,
 			leaf_drop(op, tree, t);
 			return;
 		}
-		if (t->acc != acc) {
-			/* all entries depend on it, not only those of the range */
-			t->acc = acc;
-			i = 0;
-			last = 511;
-		}
-		resync_small(op, tree, t, i, last);
+		t->acc = acc;
+		resync_small(op, tree, t, 0, 511);
 		return;
 	}
 
@@ -237,12 +272,20 @@ static void resync_leaf(struct pvhv_mmu_op *op, struct pvhv_mmu_tree *tree,
 }
 
 /*
+ * A step's work is counted in tables. Entries that changed count too: removing
+ * one may have to search PVHV_MMU_RMAP_MAX others.
+ */
+static unsigned int op_cost(const struct pvhv_mmu_op *op, unsigned int nr_before)
+{
+	return 1 + (op->nr - nr_before) / PVHV_MMU_FLUSH_ENTRIES;
+}
+
+/*
  * Resync what a tree has between @first and @last. True: @budget was used up,
  * go on at *@cursor.
  */
 static bool resync_tree(struct pvhv_mmu_op *op, struct pvhv_mmu_tree *tree, u64 cr3,
-			u64 first, u64 last, bool whole_tables, u64 *cursor,
-			unsigned int *budget)
+			u64 first, u64 last, bool whole_tables, u64 *cursor, int *budget)
 {
 	struct pvhv_mmu_table *t;
 	u64 gva = max(first, *cursor);
@@ -250,20 +293,20 @@ static bool resync_tree(struct pvhv_mmu_op *op, struct pvhv_mmu_tree *tree, u64 
 
 	spin_lock(&tree->lock);
 	while (gva <= last && (t = pvhv_tree_next(tree, gva)) && t->gva <= last) {
+		unsigned int i = 0, j = 511, nr = op->nr;
 		u64 base = t->gva;
-		unsigned int i = 0, j = 511;
 
-		if (!*budget) {
+		if (*budget <= 0) {
 			*cursor = base;
 			more = true;
 			break;
 		}
-		(*budget)--;
 		if (!whole_tables) {
 			i = base < first ? pvhv_index(first, 1) : 0;
 			j = last - base < PVHV_L1_SPAN ? pvhv_index(last, 1) : 511;
 		}
 		resync_leaf(op, tree, t, cr3, i, j);
+		*budget -= op_cost(op, nr);
 		gva = base + PVHV_L1_SPAN;
 		if (!gva)
 			break;
@@ -300,7 +343,7 @@ int pvhv_flush_step(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, u64 first, u
 {
 	struct pvhv_root *root = mv->root;
 	struct pvhv_mmu_op op = { .mmu = mmu, .stats = &mv->stats };
-	unsigned int budget = PVHV_MMU_FLUSH_BATCH;
+	int budget = PVHV_MMU_FLUSH_BATCH;
 	bool more = false;
 
 	for (; fl->phase < 3; fl->phase++, fl->cursor = 0) {
@@ -322,7 +365,7 @@ int pvhv_flush_step(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, u64 first, u
 			to = min(to, PVHV_USER_END - 1);
 		else
 			from = max(from, PVHV_KERNEL_START);
-		if (!tree || from > to)
+		if (from > to || !tree)
 			continue;
 		more = resync_tree(&op, tree, root->cr3, from, to, whole_tables, &fl->cursor,
 				   &budget);
@@ -349,6 +392,29 @@ bool pvhv_root_has_gen(struct pvhv_root *root, u64 gen)
 	return r;
 }
 
+/* The usual flush: a few pages of the user half, in one table; all at once */
+static void flush_few(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, struct pvhv_root *root,
+		      u64 first, u64 last, u64 new_gen, struct pvhv_mmu_flush *fl)
+{
+	struct pvhv_mmu_op op = { .mmu = mmu, .stats = &mv->stats };
+	struct pvhv_mmu_tree *tree = &root->user;
+	struct pvhv_mmu_table *t;
+
+	spin_lock(&tree->lock);
+	if (!new_gen || !root->ctx_id || root->gen < new_gen) {
+		t = pvhv_tree_leaf(tree, first);
+		if (t)
+			resync_leaf(&op, tree, t, root->cr3, pvhv_index(first, 1),
+				    pvhv_index(last, 1));
+		if (root->ctx_id && new_gen == root->gen + 1)
+			root->gen = new_gen;
+		pvhv_op_publish(&op);
+	}
+	spin_unlock(&tree->lock);
+	flush_note(fl, &op);
+	pvhv_op_finish(&op, true);
+}
+
 /**
  * pvhv_mmu_flush_range_step() - PVHV_HC_FLUSH_RANGE
  * @mmu:	the domain's MMU
@@ -373,6 +439,11 @@ int pvhv_mmu_flush_range_step(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, u6
 
 	if (first > last)
 		return 0;
+	if (likely(pvhv_is_user_half(last) && first / PVHV_L1_SPAN == last / PVHV_L1_SPAN &&
+		   !READ_ONCE(root->kuser) && !(flags & PVHV_FLUSH_FREED_TABLES))) {
+		flush_few(mmu, mv, root, first, last, new_gen, fl);
+		return 0;
+	}
 	/* another vCPU has done the same flush; ours finds its tlb_gen */
 	if (!fl->phase && !fl->cursor && pvhv_is_user_half(last) && root->ctx_id && new_gen &&
 	    pvhv_root_has_gen(root, new_gen))
@@ -435,13 +506,16 @@ void pvhv_tree_zap(struct pvhv_mmu *mmu, struct pvhv_mmu_tree *tree, bool live)
 
 	do {
 		struct pvhv_mmu_op op = { .mmu = mmu, .stats = &stats };
-		unsigned int budget = PVHV_MMU_FLUSH_BATCH;
+		int budget = PVHV_MMU_FLUSH_BATCH;
 
 		spin_lock(&tree->lock);
-		while ((t = pvhv_tree_next(tree, 0)) && budget--) {
+		while ((t = pvhv_tree_next(tree, 0)) && budget > 0) {
+			unsigned int nr = op.nr;
+
 			pvhv_op_zap_table(&op, t);
 			pvhv_table_bind(tree, t, PVHV_UNBOUND, 0, 0);
 			pvhv_table_unlink(&op, tree, t);
+			budget -= op_cost(&op, nr);
 		}
 		pvhv_op_publish(&op);
 		spin_unlock(&tree->lock);

@@ -79,7 +79,7 @@ int pvhv_mmu_init(struct pvhv_mmu *mmu, const struct pvhv_mmu_config *cfg)
 	INIT_LIST_HEAD(&mmu->dead);
 	spin_lock_init(&mmu->pool_lock);
 	for (i = 0; i < PVHV_MMU_RMAP_LOCKS; i++)
-		spin_lock_init(&mmu->rmap_locks[i]);
+		spin_lock_init(&mmu->rmap_locks[i].lock);
 	return 0;
 }
 

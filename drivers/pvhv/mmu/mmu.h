@@ -33,6 +33,7 @@
 
 #include <linux/atomic.h>
 #include <linux/bits.h>
+#include <linux/cache.h>
 #include <linux/list.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
@@ -61,7 +62,8 @@ struct pvhv_root;
 /* Limits and policies */
 #define PVHV_MMU_MIN_PAGES	128	/* least max_pages: a few processes */
 #define PVHV_MMU_MAX_ROOTS	4096	/* address spaces remembered: bounds hash chains */
-#define PVHV_MMU_FLUSH_BATCH	32	/* tables per step: about 16k entries */
+#define PVHV_MMU_FLUSH_BATCH	32	/* tables per step ... */
+#define PVHV_MMU_FLUSH_ENTRIES	32	/* ... changed entries that count as one more */
 #define PVHV_MMU_RMAP_MAX	1024	/* mappings of one guest page; more drop the old ones */
 #define PVHV_MMU_FILL_SMALL	8	/* guest 4K leaves: a cache line of PTEs */
 #define PVHV_MMU_FILL_LARGE	16	/* pages of a guest 2M or 1G leaf per miss */
@@ -213,7 +215,9 @@ struct pvhv_mmu {
 	struct pvhv_mmu_stats old_stats;
 
 	/* by gfn: the reverse map; entries from or to "not present" */
-	spinlock_t rmap_locks[PVHV_MMU_RMAP_LOCKS];
+	struct {
+		spinlock_t lock;	/* the gfns of this stripe */
+	} ____cacheline_aligned_in_smp rmap_locks[PVHV_MMU_RMAP_LOCKS];
 };
 
 /**

@@ -236,7 +236,7 @@ static inline bool pvhv_is_hole(u64 gva)
 
 static inline spinlock_t *pvhv_rmap_lock(struct pvhv_mmu *mmu, u64 gfn)
 {
-	return &mmu->rmap_locks[(gfn / PVHV_MMU_RMAP_STRIPE) % PVHV_MMU_RMAP_LOCKS];
+	return &mmu->rmap_locks[(gfn / PVHV_MMU_RMAP_STRIPE) % PVHV_MMU_RMAP_LOCKS].lock;
 }
 
 /* Does what @acc permits permit @access? */
@@ -250,6 +250,18 @@ static inline bool pvhv_access_ok(u64 acc, u32 access)
 	return !(access & PVHV_ACC_FETCH) || (acc & (ACC_X | ACC_U)) == ACC_X;
 }
 
+/* The L1 table of an address, NULL if there is none. */
+static inline struct pvhv_mmu_table *pvhv_tree_leaf(struct pvhv_mmu_tree *tree, u64 gva)
+{
+	struct pvhv_mmu_table *t = tree->top[pvhv_index(gva, 4) & 255];
+
+	if (likely(t))
+		t = t->child[pvhv_index(gva, 3)];
+	if (likely(t))
+		t = t->child[pvhv_index(gva, 2)];
+	return t;
+}
+
 /* walk.c */
 int pvhv_walk(struct pvhv_mmu *mmu, u64 cr3, u64 gva, int lowest, struct pvhv_walk *w);
 int pvhv_walk_mark(struct pvhv_mmu *mmu, const struct pvhv_walk *w, u64 leaf_bits, u64 *gfn);
@@ -260,7 +272,6 @@ void pvhv_table_caches_destroy(void);
 struct pvhv_mmu_table *pvhv_table_alloc(struct pvhv_mmu *mmu, int level);
 void pvhv_table_free(struct pvhv_mmu *mmu, struct pvhv_mmu_table *t);
 void pvhv_tree_init(struct pvhv_mmu_tree *tree, struct pvhv_root *root, bool kuser);
-struct pvhv_mmu_table *pvhv_tree_leaf(struct pvhv_mmu_tree *tree, u64 gva);
 struct pvhv_mmu_table *pvhv_tree_next(struct pvhv_mmu_tree *tree, u64 gva);
 int pvhv_tree_grow(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, struct pvhv_mmu_tree *tree,
 		   u64 gva, struct pvhv_mmu_table **leaf);
@@ -275,9 +286,50 @@ void pvhv_rmap_caches_destroy(void);
 struct pvhv_rmap_chunk *pvhv_rmap_chunk_alloc(void);
 void pvhv_rmap_chunk_put(struct pvhv_mmu_cache *cache, struct pvhv_rmap_chunk *chunk);
 void pvhv_rmap_chunks_free(struct pvhv_mmu_cache *cache);
-int pvhv_rmap_add(struct pvhv_mmu *mmu, struct pvhv_mmu_cache *cache, u64 gfn,
-		  unsigned long *word, u64 *sptep);
-void pvhv_rmap_remove(struct pvhv_mmu *mmu, u64 gfn, u64 *sptep);
+int pvhv_rmap_add_chain(struct pvhv_mmu *mmu, struct pvhv_mmu_cache *cache, unsigned long *word,
+			u64 *sptep);
+void pvhv_rmap_remove_chain(unsigned long *word, u64 *sptep);
+
+/**
+ * pvhv_rmap_add() - note that an entry maps a page
+ * @mmu:	the domain's MMU
+ * @cache:	where a chunk may be had
+ * @gfn:	the page
+ * @word:	its word
+ * @sptep:	the entry, about to become present
+ *
+ * Return: 0, -ENOMEM if @cache is short.
+ */
+static inline int pvhv_rmap_add(struct pvhv_mmu *mmu, struct pvhv_mmu_cache *cache, u64 gfn,
+				unsigned long *word, u64 *sptep)
+{
+	lockdep_assert_held(pvhv_rmap_lock(mmu, gfn));
+
+	if (unlikely(*word))
+		return pvhv_rmap_add_chain(mmu, cache, word, sptep);
+	*word = (unsigned long)sptep;
+	return 0;
+}
+
+/**
+ * pvhv_rmap_remove() - note that an entry does not map a page any more
+ * @mmu:	the domain's MMU
+ * @gfn:	the page
+ * @sptep:	the entry; was present
+ */
+static inline void pvhv_rmap_remove(struct pvhv_mmu *mmu, u64 gfn, u64 *sptep)
+{
+	unsigned long *word = pvhv_gfn_rmap(mmu, gfn);
+
+	lockdep_assert_held(pvhv_rmap_lock(mmu, gfn));
+
+	if (WARN_ON_ONCE(!word))
+		return;
+	if (likely(*word == (unsigned long)sptep))
+		*word = 0;
+	else
+		pvhv_rmap_remove_chain(word, sptep);
+}
 
 /* flush.c */
 void pvhv_op_zap_entry(struct pvhv_mmu_op *op, struct pvhv_mmu_table *t, unsigned int i);

@@ -89,28 +89,13 @@ static unsigned int rmap_zap(unsigned long *word)
 	return zapped;
 }
 
-/**
- * pvhv_rmap_add() - note that an entry maps a page
- * @mmu:	the domain's MMU
- * @cache:	where a chunk may be had
- * @gfn:	the page
- * @word:	its word
- * @sptep:	the entry, about to become present
- *
- * Return: 0, -ENOMEM if @cache is short.
- */
-int pvhv_rmap_add(struct pvhv_mmu *mmu, struct pvhv_mmu_cache *cache, u64 gfn,
-		  unsigned long *word, u64 *sptep)
+/* pvhv_rmap_add() for a page that is mapped already */
+int pvhv_rmap_add_chain(struct pvhv_mmu *mmu, struct pvhv_mmu_cache *cache, unsigned long *word,
+			u64 *sptep)
 {
 	struct pvhv_rmap_chunk *chunk, *first;
 	unsigned long v = *word;
 
-	lockdep_assert_held(pvhv_rmap_lock(mmu, gfn));
-
-	if (!v) {
-		*word = (unsigned long)sptep;
-		return 0;
-	}
 	if (v & PVHV_RMAP_CHAIN) {
 		first = chain_of(v);
 		if (unlikely(first->total >= PVHV_MMU_RMAP_MAX)) {
@@ -144,27 +129,14 @@ int pvhv_rmap_add(struct pvhv_mmu *mmu, struct pvhv_mmu_cache *cache, u64 gfn,
 	return 0;
 }
 
-/**
- * pvhv_rmap_remove() - note that an entry does not map a page any more
- * @mmu:	the domain's MMU
- * @gfn:	the page
- * @sptep:	the entry; was present
- */
-void pvhv_rmap_remove(struct pvhv_mmu *mmu, u64 gfn, u64 *sptep)
+/* pvhv_rmap_remove() for a page that is mapped by others, too, or was */
+void pvhv_rmap_remove_chain(unsigned long *word, u64 *sptep)
 {
-	unsigned long *word = pvhv_gfn_rmap(mmu, gfn);
 	struct pvhv_rmap_chunk *first, *chunk;
 	unsigned int i;
 
-	lockdep_assert_held(pvhv_rmap_lock(mmu, gfn));
-
-	if (WARN_ON_ONCE(!word))
+	if (WARN_ON_ONCE(!(*word & PVHV_RMAP_CHAIN)))
 		return;
-	if (!(*word & PVHV_RMAP_CHAIN)) {
-		WARN_ON_ONCE(*word != (unsigned long)sptep);
-		*word = 0;
-		return;
-	}
 	first = chain_of(*word);
 	for (chunk = first; chunk; chunk = chunk->next) {
 		for (i = 0; i < chunk->n; i++) {

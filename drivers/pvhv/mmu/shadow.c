@@ -2,9 +2,10 @@
 /*
  * pvhv: filling the shadow.
  *
- * A miss below a bound L1 table reads one cache line of the guest's table and
- * fills what it needs and, from the same line, what is likely to be needed
- * next. A miss elsewhere walks, binds the table, and then does the same.
+ * A miss below a bound L1 table reads one entry of the guest's table; if that
+ * is the guest's own fault, no more is needed to know it. Else the entry is
+ * filled, and from the same cache line what is likely to be needed next. A miss
+ * elsewhere walks, binds the table, and then does the same.
  *
  * A and D are the guest's and set by us: A when an entry is installed because
  * of an access, D when it is written. An entry is writable only if D is set, so
@@ -37,25 +38,24 @@ static void entry_replace(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv,
  * entry_install() - make an entry present, or permit more
  * @mmu:	the domain's MMU
  * @mv:		whose chunks are used
- * @tree:	where @t is
  * @t:		L1 table
  * @i:		index
  * @gfn:	the page
- * @acc:	permissions; ACC_W only if the guest's D is set
+ * @bits:	of the entry, from entry_bits()
  * @write:	it must be writable now
  *
  * Return: 0, -ENOENT if there is no RAM, -EAGAIN if the page is not resident
  * or being taken away, -ENOMEM.
  */
-static int entry_install(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv,
-			 struct pvhv_mmu_tree *tree, struct pvhv_mmu_table *t, unsigned int i,
-			 u64 gfn, u64 acc, bool write)
+static int entry_install(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, struct pvhv_mmu_table *t,
+			 unsigned int i, u64 gfn, u64 bits, bool write)
 {
 	spinlock_t *lock = pvhv_rmap_lock(mmu, gfn);
-	u64 old, new, pfn;
+	u64 *sptep = &t->spt[i];
 	unsigned long *word;
 	unsigned long seq;
 	bool writable;
+	u64 pfn;
 	int r;
 
 	if (unlikely(gfn > U32_MAX))
@@ -68,15 +68,10 @@ static int entry_install(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv,
 	word = pvhv_gfn_rmap(mmu, gfn);
 	if (unlikely(!word))
 		return -ENOENT;
-
-	new = pvhv_leaf_pa(pfn) | SPT_LEAF | (~acc & PT_NX);
-	if (writable)
-		new |= acc & PT_W;
-	/* SMEP; the other trees have no U here, or NX in the PML4 */
-	if (tree->kuser && (acc & ACC_U))
-		new |= PT_NX;
-
-	if (unlikely(READ_ONCE(t->spt[i]) && t->gfn[i] != gfn))
+	bits |= pvhv_leaf_pa(pfn);
+	if (unlikely(!writable))
+		bits &= ~PT_W;
+	if (unlikely(READ_ONCE(*sptep) && t->gfn[i] != gfn))
 		entry_replace(mmu, mv, t, i);
 
 	spin_lock(lock);
@@ -84,23 +79,22 @@ static int entry_install(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv,
 		r = -EAGAIN;
 		goto out;
 	}
-	old = t->spt[i];
-	if (old) {
+	if (likely(!*sptep)) {
+		r = pvhv_rmap_add(mmu, &mv->cache, gfn, word, sptep);
+		if (unlikely(r))
+			goto out;
+		t->gfn[i] = gfn;
+		__set_bit(i, t->map);
+	} else {
 		/*
 		 * The same page. Keep what is already permitted: if that is
 		 * too much, the guest owes a flush, which narrows it and says
 		 * so to the hardware's TLBs.
 		 */
-		WARN_ON_ONCE((old ^ new) & PT_ADDR);
-		new = (new | (old & PT_W)) & (old | ~PT_NX);
-	} else {
-		r = pvhv_rmap_add(mmu, &mv->cache, gfn, word, &t->spt[i]);
-		if (unlikely(r))
-			goto out;
-		t->gfn[i] = gfn;
-		__set_bit(i, t->map);
+		WARN_ON_ONCE((*sptep ^ bits) & PT_ADDR);
+		bits = (bits | (*sptep & PT_W)) & (*sptep | ~PT_NX);
 	}
-	WRITE_ONCE(t->spt[i], new);
+	WRITE_ONCE(*sptep, bits);
 out:
 	spin_unlock(lock);
 	return r;
@@ -109,16 +103,25 @@ out:
 /* User mode's tree holds nothing that user mode may not see. */
 static bool tree_admits(const struct pvhv_mmu_tree *tree, u64 acc)
 {
-	return !tree->root || tree->kuser || (acc & ACC_U);
+	return (acc & ACC_U) || !tree->root || tree->kuser;
+}
+
+/* What @acc permits, in a shadow entry; ACC_W only if the guest's D is set */
+static u64 entry_bits(const struct pvhv_mmu_tree *tree, u64 acc)
+{
+	/* SMEP; the other trees have no U here, or NX in the PML4 */
+	if (unlikely(tree->kuser) && (acc & ACC_U))
+		acc &= ~ACC_X;
+	return SPT_LEAF | (acc & PT_W) | (~acc & PT_NX);
 }
 
 /*
  * Install entry @i of a table bound to a guest table, as the guest's @pte
- * says, unless there is nothing to gain or it would need A or D.
+ * says, unless it is not there or would need A or D.
  */
-static int prefill_small(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv,
-			 struct pvhv_mmu_tree *tree, struct pvhv_mmu_table *t, unsigned int i,
-			 u64 pte)
+static __always_inline int prefill_small(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv,
+					 const struct pvhv_mmu_tree *tree,
+					 struct pvhv_mmu_table *t, unsigned int i, u64 pte)
 {
 	u64 acc = t->acc & (pte ^ PT_NX);
 	int r;
@@ -127,16 +130,41 @@ static int prefill_small(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv,
 		return 0;
 	if (!(pte & PT_D))
 		acc &= ~ACC_W;
-	r = entry_install(mmu, mv, tree, t, i, (pte & PT_ADDR) >> PAGE_SHIFT, acc, false);
+	r = entry_install(mmu, mv, t, i, (pte & PT_ADDR) >> PAGE_SHIFT, entry_bits(tree, acc),
+			  false);
 	if (!r)
 		mv->stats.prefills++;
 	return r;
 }
 
+/* The neighbours of entry @i, which has just been filled */
+static void prefill_around(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv,
+			   const struct pvhv_mmu_tree *tree, struct pvhv_mmu_table *t,
+			   unsigned int i)
+{
+	unsigned int k = i & ~(PVHV_MMU_FILL_SMALL - 1);
+	unsigned int stop = k + PVHV_MMU_FILL_SMALL;
+	u64 line[8];
+
+	BUILD_BUG_ON(PVHV_MMU_FILL_SMALL > 8 || 8 % PVHV_MMU_FILL_SMALL);
+
+	if (pvhv_gpt_read_line(mmu, t->gpa + (i & ~7) * 8, line))
+		return;
+	for (; k < stop; k++) {
+		u64 pte = line[k & 7];
+
+		if ((pte & (PT_P | PT_A)) != (PT_P | PT_A) || t->spt[k])
+			continue;
+		if (prefill_small(mmu, mv, tree, t, k, pte) == -ENOMEM)
+			return;
+	}
+}
+
 static int prefill_large(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv,
-			 struct pvhv_mmu_tree *tree, struct pvhv_mmu_table *t,
+			 const struct pvhv_mmu_tree *tree, struct pvhv_mmu_table *t,
 			 unsigned int first, unsigned int n)
 {
+	u64 bits = entry_bits(tree, t->acc);
 	unsigned int i;
 	int r;
 
@@ -145,7 +173,7 @@ static int prefill_large(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv,
 	for (i = first; i < first + n; i++) {
 		if (t->spt[i])
 			continue;
-		r = entry_install(mmu, mv, tree, t, i, (t->gpa >> PAGE_SHIFT) + i, t->acc, false);
+		r = entry_install(mmu, mv, t, i, (t->gpa >> PAGE_SHIFT) + i, bits, false);
 		if (r == -ENOMEM)
 			return r;
 		if (!r)
@@ -180,9 +208,9 @@ static int fill_result(struct pvhv_mmu_vcpu *mv, struct pvhv_mmu_fault_info *out
 	return r;
 }
 
-static int fill_large(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, struct pvhv_mmu_tree *tree,
-		      struct pvhv_mmu_table *t, u64 gva, u32 access,
-		      struct pvhv_mmu_fault_info *out)
+static int fill_large(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv,
+		      const struct pvhv_mmu_tree *tree, struct pvhv_mmu_table *t, u64 gva,
+		      u32 access, struct pvhv_mmu_fault_info *out)
 {
 	unsigned int i = pvhv_index(gva, 1);
 	u64 gfn = (t->gpa >> PAGE_SHIFT) + i;
@@ -193,66 +221,58 @@ static int fill_large(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, struct pvh
 		return FILL_WALK;
 	if (!tree_admits(tree, t->acc))
 		return FILL_KUSER;
-	r = entry_install(mmu, mv, tree, t, i, gfn, t->acc, access & PVHV_ACC_WRITE);
+	r = entry_install(mmu, mv, t, i, gfn, entry_bits(tree, t->acc), access & PVHV_ACC_WRITE);
 	if (likely(!r))
 		prefill_large(mmu, mv, tree, t, i & ~(PVHV_MMU_FILL_LARGE - 1),
 			      PVHV_MMU_FILL_LARGE);
 	return fill_result(mv, out, r, gfn, access);
 }
 
-static int fill_small(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, struct pvhv_mmu_tree *tree,
-		      struct pvhv_mmu_table *t, u64 gva, u32 access,
-		      struct pvhv_mmu_fault_info *out)
+static __always_inline int fill_small(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv,
+				      const struct pvhv_mmu_tree *tree, struct pvhv_mmu_table *t,
+				      u64 gva, u32 access, struct pvhv_mmu_fault_info *out)
 {
 	unsigned int i = pvhv_index(gva, 1);
-	unsigned int first = i & ~7;
-	u64 line_gpa = t->gpa + first * 8;
-	u64 need = access & PVHV_ACC_WRITE ? PT_A | PT_D : PT_A;
-	u64 line[8], pte, acc, gfn;
-	unsigned int k;
+	u64 pte_gpa = t->gpa + i * 8;
+	u64 pte, acc, gfn, need;
 	int r;
 
-	BUILD_BUG_ON(PVHV_MMU_FILL_SMALL > 8 || 8 % PVHV_MMU_FILL_SMALL);
-
-	r = pvhv_gpt_read_line(mmu, line_gpa, line);
+	r = pvhv_gpt_read(mmu, pte_gpa, &pte);
 	if (unlikely(r))
-		return r == -EAGAIN ? fill_again(mv, out, t->gpa >> PAGE_SHIFT, false) : FILL_WALK;
-	pte = line[i & 7];
-	out->error_code = access;
-	if (!(pte & PT_P))
+		return r == -EAGAIN ? fill_again(mv, out, pte_gpa >> PAGE_SHIFT, false) : FILL_WALK;
+	if (!(pte & PT_P)) {
+		out->error_code = access;
 		return PVHV_MMU_GUEST_FAULT;
-	out->error_code |= PVHV_PF_P;
+	}
 	if (unlikely(pte & mmu->rsvd)) {
-		out->error_code |= PVHV_PF_RSVD;
+		out->error_code = access | PVHV_PF_P | PVHV_PF_RSVD;
 		return PVHV_MMU_GUEST_FAULT;
 	}
 	acc = t->acc & (pte ^ PT_NX);
-	if (!pvhv_access_ok(acc, access))
+	if (!pvhv_access_ok(acc, access)) {
 		/* only what the levels above permit is the leaf's own refusal */
-		return (t->acc | (tree->root ? 0 : ACC_U)) == ACC_ALL ?
-			PVHV_MMU_GUEST_FAULT : FILL_WALK;
-	if (!tree_admits(tree, acc))
+		if ((t->acc | (tree->root ? 0 : ACC_U)) != ACC_ALL)
+			return FILL_WALK;
+		out->error_code = access | PVHV_PF_P;
+		return PVHV_MMU_GUEST_FAULT;
+	}
+	if (unlikely(!tree_admits(tree, acc)))
 		return FILL_KUSER;
+	need = access & PVHV_ACC_WRITE ? PT_A | PT_D : PT_A;
 	if ((pte & need) != need) {
-		r = pvhv_gpt_cmpxchg(mmu, line_gpa + (i & 7) * 8, pte, pte | need);
+		r = pvhv_gpt_cmpxchg(mmu, pte_gpa, pte, pte | need);
+		if (r == -EAGAIN)
+			return fill_again(mv, out, pte_gpa >> PAGE_SHIFT, true);
 		if (r)
-			return r == -EAGAIN ?
-				fill_again(mv, out, t->gpa >> PAGE_SHIFT, true) : FILL_WALK;
+			return FILL_WALK;
 		pte |= need;
 	}
 	if (!(pte & PT_D))
 		acc &= ~ACC_W;
 	gfn = (pte & PT_ADDR) >> PAGE_SHIFT;
-	r = entry_install(mmu, mv, tree, t, i, gfn, acc, access & PVHV_ACC_WRITE);
-	if (likely(!r)) {
-		first = i & ~(PVHV_MMU_FILL_SMALL - 1);
-		for (k = first; k < first + PVHV_MMU_FILL_SMALL; k++) {
-			if (t->spt[k])
-				continue;
-			if (prefill_small(mmu, mv, tree, t, k, line[k & 7]) == -ENOMEM)
-				break;
-		}
-	}
+	r = entry_install(mmu, mv, t, i, gfn, entry_bits(tree, acc), access & PVHV_ACC_WRITE);
+	if (likely(!r))
+		prefill_around(mmu, mv, tree, t, i);
 	return fill_result(mv, out, r, gfn, access);
 }
 
@@ -283,9 +303,9 @@ static void bind_walked(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv,
 	pvhv_table_bind(tree, t, bind, gpa, acc);
 }
 
-static int fill_bound(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, struct pvhv_mmu_tree *tree,
-		      struct pvhv_mmu_table *t, u64 gva, u32 access,
-		      struct pvhv_mmu_fault_info *out)
+static __always_inline int fill_bound(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv,
+				      const struct pvhv_mmu_tree *tree, struct pvhv_mmu_table *t,
+				      u64 gva, u32 access, struct pvhv_mmu_fault_info *out)
 {
 	if (likely(t->bind == PVHV_BOUND_TABLE))
 		return fill_small(mmu, mv, tree, t, gva, access, out);
@@ -294,6 +314,7 @@ static int fill_bound(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, struct pvh
 	return FILL_WALK;
 }
 
+/* What the cached upper levels did not answer */
 static int fill_walk(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, struct pvhv_mmu_tree *tree,
 		     u64 gva, u32 access, struct pvhv_mmu_fault_info *out)
 {
@@ -335,21 +356,6 @@ static int fill_walk(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, struct pvhv
 	return PVHV_MMU_FILLED;
 }
 
-static int fill(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, struct pvhv_mmu_tree *tree,
-		u64 gva, u32 access, struct pvhv_mmu_fault_info *out)
-{
-	struct pvhv_mmu_table *t = pvhv_tree_leaf(tree, gva);
-	int r = FILL_WALK;
-
-	lockdep_assert_held(&tree->lock);
-
-	if (likely(t))
-		r = fill_bound(mmu, mv, tree, t, gva, access, out);
-	if (r == FILL_WALK)
-		r = fill_walk(mmu, mv, tree, gva, access, out);
-	return r;
-}
-
 /* Kernel L3 tables reach a root's PML4 when they are missed through it. */
 static void sync_kernel_slot(struct pvhv_mmu *mmu, struct pvhv_root *root, u64 gva)
 {
@@ -361,47 +367,6 @@ static void sync_kernel_slot(struct pvhv_mmu *mmu, struct pvhv_root *root, u64 g
 	/* with five levels the master page itself is linked */
 	if (mmu->levels == 4 && unlikely(*entry != mmu->master[slot]))
 		WRITE_ONCE(*entry, mmu->master[slot]);
-}
-
-static int fault_kernel_half(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, u64 gva, u32 access,
-			     struct pvhv_mmu_fault_info *out)
-{
-	u64 gpa;
-	int r;
-
-	if (unlikely((access & PVHV_ACC_USER) || !pvhv_is_kernel_half(gva) || pvhv_is_hole(gva))) {
-		r = pvhv_mmu_translate(mmu, mv, gva, access, &gpa, out);
-		WARN_ON_ONCE(!r);
-		return r;
-	}
-	spin_lock(&mmu->kernel.lock);
-	r = fill(mmu, mv, &mmu->kernel, gva, access, out);
-	if (r == PVHV_MMU_FILLED)
-		sync_kernel_slot(mmu, mv->root, gva);
-	spin_unlock(&mmu->kernel.lock);
-	return r;
-}
-
-static int fault_user_half(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, u64 gva, u32 access,
-			   struct pvhv_mmu_fault_info *out)
-{
-	struct pvhv_root *root = mv->root;
-	struct pvhv_mmu_tree *tree;
-	int r;
-
-	for (;;) {
-		tree = &root->user;
-		if (!(access & PVHV_ACC_USER) && unlikely(READ_ONCE(root->kuser)))
-			tree = READ_ONCE(root->kuser);
-		spin_lock(&tree->lock);
-		r = fill(mmu, mv, tree, gva, access, out);
-		spin_unlock(&tree->lock);
-		if (likely(r != FILL_KUSER))
-			return r;
-		r = pvhv_root_split(mmu, mv, root);
-		if (r)
-			return r;
-	}
 }
 
 /**
@@ -420,12 +385,42 @@ static int fault_user_half(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, u64 g
 int pvhv_mmu_fault(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, u64 gva, u32 access,
 		   struct pvhv_mmu_fault_info *out)
 {
+	struct pvhv_root *root = mv->root;
+	struct pvhv_mmu_tree *tree;
+	struct pvhv_mmu_table *t;
+	u64 gpa;
 	int r;
 
-	if (likely(pvhv_is_user_half(gva)))
-		r = fault_user_half(mmu, mv, gva, access, out);
-	else
-		r = fault_kernel_half(mmu, mv, gva, access, out);
+again:
+	if (likely(pvhv_is_user_half(gva))) {
+		tree = &root->user;
+		if (!(access & PVHV_ACC_USER) && unlikely(READ_ONCE(root->kuser)))
+			tree = root->kuser;
+	} else if (likely(pvhv_is_kernel_half(gva) && !pvhv_is_hole(gva) &&
+			  !(access & PVHV_ACC_USER))) {
+		tree = &mmu->kernel;
+	} else {
+		/* nothing to fill: only the error code is asked for */
+		r = pvhv_mmu_translate(mmu, mv, gva, access, &gpa, out);
+		WARN_ON_ONCE(!r);
+		mv->stats.faults_guest++;
+		return r;
+	}
+
+	spin_lock(&tree->lock);
+	t = pvhv_tree_leaf(tree, gva);
+	r = likely(t) ? fill_bound(mmu, mv, tree, t, gva, access, out) : FILL_WALK;
+	if (unlikely(r == FILL_WALK))
+		r = fill_walk(mmu, mv, tree, gva, access, out);
+	if (tree == &mmu->kernel && r == PVHV_MMU_FILLED)
+		sync_kernel_slot(mmu, root, gva);
+	spin_unlock(&tree->lock);
+
+	if (unlikely(r == FILL_KUSER)) {
+		r = pvhv_root_split(mmu, mv, root);
+		if (!r)
+			goto again;
+	}
 	if (r == PVHV_MMU_GUEST_FAULT)
 		mv->stats.faults_guest++;
 	return r;
@@ -441,8 +436,9 @@ static bool hint_useful(u64 spte, u64 pte)
 }
 
 /* Entries @i..@last of a bound table */
-static int hint_table(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, struct pvhv_mmu_tree *tree,
-		      struct pvhv_mmu_table *t, unsigned int i, unsigned int last)
+static int hint_table(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv,
+		      const struct pvhv_mmu_tree *tree, struct pvhv_mmu_table *t, unsigned int i,
+		      unsigned int last)
 {
 	u64 line[8];
 	int r;
@@ -467,6 +463,20 @@ static int hint_table(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, struct pvh
 	return 0;
 }
 
+/* The usual hint: a single page */
+static __always_inline int hint_entry(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv,
+				      const struct pvhv_mmu_tree *tree, struct pvhv_mmu_table *t,
+				      unsigned int i)
+{
+	u64 pte;
+	int r;
+
+	r = pvhv_gpt_read(mmu, t->gpa + i * 8, &pte);
+	if (!r && hint_useful(t->spt[i], pte))
+		r = prefill_small(mmu, mv, tree, t, i, pte);
+	return r;
+}
+
 /* Make and bind the L1 table of @gva, if the guest has something there. */
 static int hint_bind(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, struct pvhv_mmu_tree *tree,
 		     u64 gva, struct pvhv_mmu_table **leaf)
@@ -489,8 +499,8 @@ static int hint_bind(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, struct pvhv
 	return r;
 }
 
-static int hint_range(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, struct pvhv_mmu_tree *tree,
-		      u64 gva, unsigned int pages)
+static noinline int hint_range(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv,
+			       struct pvhv_mmu_tree *tree, u64 gva, unsigned int pages)
 {
 	struct pvhv_mmu_table *t;
 	int r = 0;
@@ -540,6 +550,7 @@ int pvhv_mmu_sync_hints(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, const u6
 		unsigned int pages = min_t(unsigned int, (hints[k] & ~PAGE_MASK) + 1, budget);
 		u64 last = gva + (pages - 1) * PAGE_SIZE;
 		struct pvhv_mmu_tree *tree;
+		struct pvhv_mmu_table *t;
 		int r;
 
 		budget -= pages;
@@ -550,7 +561,11 @@ int pvhv_mmu_sync_hints(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, const u6
 		else
 			continue;
 		spin_lock(&tree->lock);
-		r = hint_range(mmu, mv, tree, gva, pages);
+		t = pvhv_tree_leaf(tree, gva);
+		if (likely(pages == 1 && t && t->bind == PVHV_BOUND_TABLE))
+			r = hint_entry(mmu, mv, tree, t, pvhv_index(gva, 1));
+		else
+			r = hint_range(mmu, mv, tree, gva, pages);
 		spin_unlock(&tree->lock);
 		if (r == -ENOMEM)
 			return r;

@@ -77,18 +77,6 @@ void pvhv_tree_init(struct pvhv_mmu_tree *tree, struct pvhv_root *root, bool kus
 	tree->kuser = kuser;
 }
 
-/* The L1 table of an address, NULL if there is none. */
-struct pvhv_mmu_table *pvhv_tree_leaf(struct pvhv_mmu_tree *tree, u64 gva)
-{
-	struct pvhv_mmu_table *t = tree->top[pvhv_index(gva, 4) & 255];
-
-	if (t)
-		t = t->child[pvhv_index(gva, 3)];
-	if (t)
-		t = t->child[pvhv_index(gva, 2)];
-	return t;
-}
-
 /* The first L1 table that maps @gva or something above it. */
 struct pvhv_mmu_table *pvhv_tree_next(struct pvhv_mmu_tree *tree, u64 gva)
 {

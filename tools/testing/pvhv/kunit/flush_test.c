@@ -219,7 +219,7 @@ static void flush_munmap(struct kunit *test)
 	/* another table in its place */
 	*pmd = testvm_new_table(vm) | G_TABLE;
 	testvm_map(vm, cr3, USER_VA, DATA_GFN + 302, G_RW);
-	testvm_flush(vm, USER_VA, USER_VA + PAGE_SIZE, 4, 0);
+	testvm_flush(vm, USER_VA, USER_VA + PAGE_SIZE, 4, PVHV_FLUSH_FREED_TABLES);
 	testvm_check_agrees(vm);
 	EXPECT_OK(vm, USER_VA, UW);
 
@@ -302,9 +302,9 @@ static void flush_collapse_split(struct kunit *test)
 	EXPECT_OK(vm, USER_VA + 0x5000, UW);
 	testvm_check_agrees(vm);
 
-	/* large leaf to other large leaf */
+	/* and to a large leaf; from there to another, by a flush of any page of it */
 	*pmd = (HIGH_GFN + 512) << 12 | G_RW | PT_PS;
-	testvm_flush(vm, USER_VA, USER_VA + PAGE_SIZE, 7, 0);
+	testvm_flush(vm, USER_VA, USER_VA + PVHV_L1_SPAN, 7, 0);
 	testvm_check_agrees(vm);
 	EXPECT_OK(vm, USER_VA + 0x5000, UW);
 	*pmd = (HIGH_GFN + 1024) << 12 | G_RW | PT_PS;
@@ -324,7 +324,7 @@ static void flush_collapse_split(struct kunit *test)
 	testvm_destroy(vm);
 }
 
-/* A change above the leaf tables, told by a flush of a single page */
+/* A change above the leaf tables, told by a flush of what it covers, or more */
 static void flush_upper_levels(struct kunit *test)
 {
 	int level;
@@ -336,7 +336,7 @@ static void flush_upper_levels(struct kunit *test)
 		vm = process(test, &cr3, G_RW);
 		entry = testvm_pte(vm, cr3, USER_VA, level, G_TABLE);
 		*entry &= ~PT_W;
-		testvm_flush(vm, USER_VA, USER_VA + PAGE_SIZE, 2, 0);
+		testvm_flush(vm, USER_VA, USER_VA + PVHV_L1_SPAN, 2, 0);
 		testvm_check_agrees(vm);
 		EXPECT_FAULT(vm, USER_VA + PAGE_SIZE, UW, PVHV_PF_P);
 		EXPECT_HW(vm, USER_VA + PAGE_SIZE, UR, true);
@@ -371,7 +371,7 @@ static void flush_not_resident(struct kunit *test)
 	testvm_flush(vm, USER_VA, USER_VA + 4 * PAGE_SIZE, 2, 0);
 	KUNIT_EXPECT_EQ(test, testvm_present(vm), PAGES - 4U);
 	testvm_gfn(vm, cr3 >> 12)->absent = true;
-	testvm_flush(vm, USER_VA, USER_VA + PAGE_SIZE, 3, 0);
+	testvm_flush(vm, USER_VA, USER_VA + PAGE_SIZE, 3, PVHV_FLUSH_FREED_TABLES);
 	KUNIT_EXPECT_EQ(test, testvm_present(vm), 0U);
 	EXPECT_OK(vm, USER_VA, UW);
 	testvm_check_agrees(vm);

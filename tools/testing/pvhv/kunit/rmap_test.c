@@ -281,6 +281,12 @@ static void rmap_tlb_gen(struct kunit *test)
 	/* by the host */
 	testvm_host_takes(vm, DATA_GFN);
 	KUNIT_EXPECT_EQ(test, (u64)atomic64_read(&vm->mmu.tlb_gen), gen + 3);
+	/* in the kernel half it may be cached under every root's tag */
+	testvm_map(vm, cr3, KERNEL_VA, DATA_GFN, G_KRW);
+	EXPECT_OK(vm, KERNEL_VA, KW);
+	testvm_map(vm, cr3, KERNEL_VA, 0, 0);
+	fl = testvm_flush(vm, KERNEL_VA, KERNEL_VA + 0x1000, 0, 0);
+	KUNIT_EXPECT_TRUE(test, fl.any && !fl.single);
 	/* two */
 	testvm_map(vm, cr3, USER_VA, DATA_GFN, G_RW);
 	EXPECT_OK(vm, USER_VA, UW);

@@ -184,7 +184,7 @@ static void walk_pairs(struct kunit *test)
 			reset_path(&p);
 			*p.pte[a] = p.plain[a] | (combination(state >> 40 & 255) & ~PT_PS);
 			*p.pte[b] = p.plain[b] | (combination(state >> 50 & 255) & ~PT_PS);
-			testvm_flush(vm, p.gva, p.gva + PAGE_SIZE, 0, 0);
+			testvm_flush(vm, p.gva, p.gva + PAGE_SIZE, 0, PVHV_FLUSH_FREED_TABLES);
 			snprintf(what, sizeof(what), "round %d: %llx/%llx access %#x", round,
 				 *p.pte[a], *p.pte[b], access);
 			try_access(vm, &p, access, what);
