@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "device.h"
@@ -14,6 +15,29 @@
 #define KERNEL_CS	0x33
 #define KERNEL_DS	0x2b
 #define RFLAGS_FIXED	0x2
+
+#define KICK_SIGNAL	SIGUSR1
+#define KICK_MS		10	/* between kicks: one may come just before PVHV_RUN */
+#define KICKS		100
+
+static void on_kick(int sig __unused)
+{
+}
+
+/* Stay here while the domain is paused. */
+static void park(struct vcpu *vcpu)
+{
+	struct domain *dom = vcpu->dom;
+
+	pthread_mutex_lock(&dom->lock);
+	while (dom->park) {
+		vcpu->parked = true;
+		pthread_cond_broadcast(&dom->changed);
+		pthread_cond_wait(&dom->changed, &dom->lock);
+	}
+	vcpu->parked = false;
+	pthread_mutex_unlock(&dom->lock);
+}
 
 static void *vcpu_thread(void *arg)
 {
@@ -33,9 +57,35 @@ static void *vcpu_thread(void *arg)
 			vcpu->error = rc;
 			break;
 		}
+		park(vcpu);
 	}
 	write_all(vcpu->dom->event_fd, &one, sizeof(one));
 	return NULL;
+}
+
+/* The domain is paused: call its threads out of PVHV_RUN, or let them go on. */
+static void set_park(struct domain *dom, bool on)
+{
+	struct vcpu *vcpu = &dom->vcpu[0];
+	int kicks;
+
+	pthread_mutex_lock(&dom->lock);
+	dom->park = on;
+	pthread_cond_broadcast(&dom->changed);
+	/* It may also end instead; its thread is not joined before we return. */
+	for (kicks = 0; on && vcpu->started && !vcpu->parked && kicks < KICKS; kicks++) {
+		struct timespec until;
+
+		pthread_kill(vcpu->thread, KICK_SIGNAL);
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_nsec += KICK_MS * 1000000L;
+		if (until.tv_nsec >= 1000000000L) {
+			until.tv_nsec -= 1000000000L;
+			until.tv_sec++;
+		}
+		pthread_cond_timedwait(&dom->changed, &dom->lock, &until);
+	}
+	pthread_mutex_unlock(&dom->lock);
 }
 
 static void domain_init(struct domain *dom)
@@ -46,6 +96,8 @@ static void domain_init(struct domain *dom)
 	dom->fd = -1;
 	dom->console_fd = -1;
 	dom->event_fd = -1;
+	pthread_mutex_init(&dom->lock, NULL);
+	pthread_cond_init(&dom->changed, NULL);
 	for (i = 0; i < DOMAIN_NR_VCPUS; i++) {
 		dom->vcpu[i].dom = dom;
 		dom->vcpu[i].fd = -1;
@@ -115,6 +167,7 @@ int domain_start(struct domain *dom, const struct domain_start *start, struct er
 		.ds = KERNEL_DS,
 		.es = KERNEL_DS,
 	};
+	struct sigaction kick = { .sa_handler = on_kick };
 	struct vcpu *vcpu = &dom->vcpu[0];
 	sigset_t all, old;
 	int rc;
@@ -123,7 +176,9 @@ int domain_start(struct domain *dom, const struct domain_start *start, struct er
 	if (rc < 0)
 		return errmsg_set(e, "the host refuses the kernel's start state: %s", strerror(-rc));
 
+	sigaction(KICK_SIGNAL, &kick, NULL);
 	sigfillset(&all);
+	sigdelset(&all, KICK_SIGNAL);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	rc = pthread_create(&vcpu->thread, NULL, vcpu_thread, vcpu);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
@@ -174,7 +229,13 @@ int domain_control(struct domain *dom, unsigned int what)
 {
 	int rc = device_ioctl(dom->fd, PVHV_CONTROL, what);
 
-	return rc < 0 ? rc : 0;
+	if (rc < 0)
+		return rc;
+	if (what == PVHV_CONTROL_PAUSE)
+		set_park(dom, true);
+	else if (what == PVHV_CONTROL_RESUME || what == PVHV_CONTROL_KILL)
+		set_park(dom, false);
+	return 0;
 }
 
 int domain_state(struct domain *dom, struct pvhv_state *state)

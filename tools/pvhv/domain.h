@@ -2,9 +2,12 @@
 /*
  * A domain: its descriptors and one thread for each vCPU.
  *
- * The threads do nothing but PVHV_RUN, with all signals blocked. When one
- * comes to its end, @event_fd becomes readable; everything else is the main
+ * The threads do nothing but PVHV_RUN, with all signals blocked but one. When
+ * one comes to its end, @event_fd becomes readable; everything else is the main
  * thread's.
+ *
+ * Registers can only be had of a vCPU that is not in PVHV_RUN. So a paused
+ * domain's threads are called out of it by a signal and wait here, @parked.
  */
 #ifndef PVHV_TOOL_DOMAIN_H
 #define PVHV_TOOL_DOMAIN_H
@@ -25,6 +28,7 @@ struct vcpu {
 	int fd;
 	pthread_t thread;
 	bool started;
+	bool parked;		/* under the domain's lock */
 	/* written by the thread before it raises the event */
 	u32 exit;		/* PVHV_EXIT_xxx */
 	int error;		/* or -errno of PVHV_RUN */
@@ -35,6 +39,9 @@ struct domain {
 	int console_fd;		/* not blocking */
 	int event_fd;
 	u32 domid;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	bool park;		/* threads shall stay out of PVHV_RUN; under lock */
 	struct vcpu vcpu[DOMAIN_NR_VCPUS];
 };
 
@@ -54,6 +61,8 @@ bool domain_ended(struct domain *dom);
 void domain_destroy(struct domain *dom);
 
 /* All: 0 or -errno */
+
+/* PVHV_CONTROL; pausing also makes registers available */
 int domain_control(struct domain *dom, unsigned int what);
 int domain_state(struct domain *dom, struct pvhv_state *state);
 int domain_regs(struct domain *dom, unsigned int vcpu, struct pvhv_vcpu_regs *regs);

@@ -20,6 +20,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,6 +44,9 @@ static enum fake_kind kind[MAX_FD];
 static struct fake_domain {
 	pthread_mutex_t lock;
 	int kick;		/* eventfd: look at the flags */
+	int done;		/* eventfd: the guest has ended */
+	pthread_t guest;
+	volatile bool in_run;
 	int guest_end, host_end;
 	u8 *ram;
 	u64 size;
@@ -255,8 +259,23 @@ static void read_console(void)
 	}
 }
 
+static void *guest_thread(void *arg)
+{
+	u64 one = 1;
+
+	boot();
+	while (!dom.ended && guest_wait(POLLIN))
+		read_console();
+	if (write(dom.done, &one, sizeof(one)) < 0)
+		abort();
+	return arg;
+}
+
 static int vcpu_run(struct pvhv_run *run)
 {
+	struct pollfd pfd = { .fd = dom.done, .events = POLLIN };
+	sigset_t all, old;
+
 	if (!dom.have_regs)
 		return -EINVAL;
 	dom.runs++;
@@ -267,11 +286,21 @@ static int vcpu_run(struct pvhv_run *run)
 	if (fake_is("run-fails"))
 		return -EFAULT;
 	pthread_mutex_lock(&dom.lock);
-	dom.state = PVHV_STATE_RUNNING;
+	if (dom.state == PVHV_STATE_CREATED) {
+		dom.state = PVHV_STATE_RUNNING;
+		sigfillset(&all);
+		pthread_sigmask(SIG_SETMASK, &all, &old);
+		pthread_create(&dom.guest, NULL, guest_thread, NULL);
+		pthread_sigmask(SIG_SETMASK, &old, NULL);
+	}
+	dom.in_run = true;
 	pthread_mutex_unlock(&dom.lock);
-	boot();
-	while (!dom.ended && guest_wait(POLLIN))
-		read_console();
+	if (poll(&pfd, 1, -1) < 0) {
+		dom.in_run = false;
+		return -EINTR;
+	}
+	dom.in_run = false;
+	pthread_join(dom.guest, NULL);
 	run->exit = dom.state == PVHV_STATE_RUNNING ? PVHV_EXIT_STOPPED : PVHV_EXIT_ENDED;
 	if (dom.state == PVHV_STATE_RUNNING)
 		dom.ended = false;
@@ -292,6 +321,7 @@ static int create_domain(struct pvhv_create_domain *create)
 	memset(&dom, 0, sizeof(dom));
 	dom.lock = fresh;
 	dom.kick = eventfd(0, EFD_CLOEXEC);
+	dom.done = eventfd(0, EFD_CLOEXEC);
 	/* small, so that a slow reader is felt */
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) ||
 	    setsockopt(sv[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)) ||
@@ -407,7 +437,7 @@ static int vcpu_request(unsigned long request, void *arg)
 		dom.have_regs = true;
 		return 0;
 	case PVHV_GET_REGS:
-		if (dom.state == PVHV_STATE_RUNNING)
+		if (dom.in_run)
 			return -EBUSY;
 		*(struct pvhv_vcpu_regs *)arg = dom.regs;
 		return 0;
