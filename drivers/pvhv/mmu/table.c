@@ -162,10 +162,8 @@ static struct pvhv_mmu_table *cache_get_mid(struct pvhv_mmu_cache *cache)
 {
 	struct pvhv_mmu_table *t = cache->mids;
 
-	if (t) {
-		cache->mids = t->next;
-		cache->nr_mids--;
-	}
+	cache->mids = t->next;
+	cache->nr_mids--;
 	return t;
 }
 
@@ -173,10 +171,8 @@ static struct pvhv_mmu_table *cache_get_leaf(struct pvhv_mmu_cache *cache)
 {
 	struct pvhv_mmu_table *t = cache->leaves;
 
-	if (t) {
-		cache->leaves = t->next;
-		cache->nr_leaves--;
-	}
+	cache->leaves = t->next;
+	cache->nr_leaves--;
 	return t;
 }
 
@@ -188,31 +184,39 @@ static struct pvhv_mmu_table *cache_get_leaf(struct pvhv_mmu_cache *cache)
  * @gva:	the address
  * @leaf:	out: the table, which may have been there before
  *
- * Return: 0, -ENOMEM if the cache is short. What was linked until then stays,
- * the next try will find it.
+ * All or nothing: tables are found, and given back, by the L1 tables below
+ * them, so none is ever without.
+ *
+ * Return: 0, -ENOMEM if the cache is short.
  */
 int pvhv_tree_grow(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, struct pvhv_mmu_tree *tree,
 		   u64 gva, struct pvhv_mmu_table **leaf)
 {
-	struct pvhv_mmu_table *parent = NULL;
-	struct pvhv_mmu_table *t = tree->top[pvhv_index(gva, 4) & 255];
-	int level;
+	struct pvhv_mmu_cache *cache = &mv->cache;
+	struct pvhv_mmu_table *l3, *l2 = NULL, *l1 = NULL;
 
 	lockdep_assert_held(&tree->lock);
 
-	for (level = 3; level >= 1; level--) {
-		if (!t) {
-			t = level > 1 ? cache_get_mid(&mv->cache) : cache_get_leaf(&mv->cache);
-			if (!t)
-				return -ENOMEM;
-			table_link(mmu, tree, parent, t, gva, level);
+	l3 = tree->top[pvhv_index(gva, 4) & 255];
+	if (l3)
+		l2 = l3->child[pvhv_index(gva, 3)];
+	if (l2)
+		l1 = l2->child[pvhv_index(gva, 2)];
+	if (!l1) {
+		if (!cache->nr_leaves || cache->nr_mids < !l3 + !l2)
+			return -ENOMEM;
+		if (!l3) {
+			l3 = cache_get_mid(cache);
+			table_link(mmu, tree, NULL, l3, gva, 3);
 		}
-		if (level == 1)
-			break;
-		parent = t;
-		t = parent->child[pvhv_index(gva, level)];
+		if (!l2) {
+			l2 = cache_get_mid(cache);
+			table_link(mmu, tree, l3, l2, gva, 2);
+		}
+		l1 = cache_get_leaf(cache);
+		table_link(mmu, tree, l2, l1, gva, 1);
 	}
-	*leaf = t;
+	*leaf = l1;
 	return 0;
 }
 

@@ -405,7 +405,15 @@ static void fill_without_memory(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, pvhv_mmu_fault(&vm->mmu, vm->v, KERNEL_VA, KR, &info), -ENOMEM);
 	KUNIT_EXPECT_EQ(test, pvhv_mmu_fault(&vm->mmu, vm->v, 0x1000, KR, &info), -ENOMEM);
 	vm->v->cache = saved;
-	/* a mid table each: what has been linked stays */
+
+	/* some, but not all of what it takes: nothing is left behind */
+	vm->v->cache.leaves = NULL;
+	vm->v->cache.nr_leaves = 0;
+	KUNIT_EXPECT_EQ(test, pvhv_mmu_fault(&vm->mmu, vm->v, USER_VA, UR, &info), -ENOMEM);
+	vm->v->cache.leaves = saved.leaves;
+	vm->v->cache.nr_leaves = saved.nr_leaves;
+	KUNIT_EXPECT_EQ(test, atomic64_read(&vm->mmu.tables), 0LL);
+	testvm_check(vm);
 	EXPECT_OK(vm, USER_VA, UW);
 	EXPECT_OK(vm, KERNEL_VA, KW);
 	EXPECT_OK(vm, 0x1000, KR);

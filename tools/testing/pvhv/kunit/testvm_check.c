@@ -71,6 +71,9 @@ static void check_table(struct testvm *vm, struct pvhv_mmu_tree *tree, struct pv
 		check_leaf(vm, tree, t, c);
 		return;
 	}
+	/* tables above are found by those below */
+	if (tree->root || level < 3)
+		KUNIT_EXPECT_FALSE(test, bitmap_empty(t->map, 512));
 	for (i = 0; i < 512; i++) {
 		struct pvhv_mmu_table *child = t->child[i];
 
@@ -167,6 +170,8 @@ static u64 cached_pages(struct testvm *vm, struct pvhv_mmu_cache *cache)
 	KUNIT_EXPECT_EQ(vm->test, n, (u64)cache->nr_leaves + cache->nr_mids);
 	for (root = cache->roots; root; root = root->next) {
 		check_root(vm, root);
+		KUNIT_EXPECT_TRUE(vm->test, bitmap_empty(root->user.map, 256));
+		KUNIT_EXPECT_FALSE(vm->test, root->kuser);
 		n += vm->mmu.levels == 5 ? 5 : 3;
 	}
 	return n;
