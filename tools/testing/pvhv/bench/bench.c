@@ -14,7 +14,7 @@
  *	BENCH stamp tsc=N			("bench stamp COMMAND...")
  *	BENCH end
  *
- * tsc is that of the program's first instructions.
+ * tsc is that of the program's start.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -42,15 +42,6 @@ static const char *only;
 static bool sync_mode;
 static bool is_init;
 
-/* Before libc's own start-up, which costs a few thousand instructions. */
-static void note_start(void)
-{
-	start_tsc = __rdtsc();
-}
-
-__attribute__((section(".preinit_array"), used))
-static void (*const note_start_entry)(void) = note_start;
-
 uint64_t now_ns(void)
 {
 	struct timespec ts;
@@ -59,7 +50,7 @@ uint64_t now_ns(void)
 	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
 }
 
-static void __attribute__((noreturn)) finish(int status)
+static void finish(int status)
 {
 	fflush(stdout);
 	if (is_init) {
@@ -155,7 +146,7 @@ static void measure(const struct op *op)
 }
 
 /* The same operation for ever, for a profiler to look at */
-static void loop(const char *name)
+static void run_for_ever(const char *name)
 {
 	const struct op *op;
 
@@ -212,10 +203,11 @@ static void help(void)
 static void init_system(void)
 {
 	static const char * const fs[][2] = {
-		{ "proc", "/proc" }, { "sysfs", "/sys" }, { "devtmpfs", "/dev" }, { "tmpfs", "/tmp" },
+		{ "proc", "/proc" }, { "sysfs", "/sys" }, { "devtmpfs", "/dev" },
+		{ "tmpfs", "/tmp" },
 	};
 
-	for (unsigned int i = 0; i < sizeof(fs) / sizeof(fs[0]); i++) {
+	for (unsigned int i = 0; i < ARRAY_SIZE(fs); i++) {
 		mkdir(fs[i][1], 0755);
 		mount(fs[i][0], fs[i][1], fs[i][0], 0, NULL);
 	}
@@ -228,6 +220,7 @@ int main(int argc, char **argv)
 	struct utsname uts;
 	bool idle = false;
 
+	start_tsc = __rdtsc();
 	/* what fork+exec+wait execs */
 	if (argc == 2 && !strcmp(argv[1], "exit"))
 		_exit(0);
@@ -273,7 +266,7 @@ int main(int argc, char **argv)
 		for (;;)
 			pause();
 	if (looping)
-		loop(looping);
+		run_for_ever(looping);
 	for (op = ops; op->name; op++)
 		if (selected(op->name))
 			measure(op);

@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+
 /**
  * struct op - an operation
  * @name:	in results and in ops=
@@ -31,18 +33,21 @@ struct op {
 };
 
 /*
- * Marks an operation, or a part that counts as one, for tools/.../profile: an
- * address that it sees executed, and no instruction.
+ * The profiler counts how often the next instruction is executed: it is where
+ * an operation, or what counts as one, has been done. Costs nothing.
  */
-#define MARK()	asm volatile("1:\n"				\
-			     ".pushsection marks, \"a\"\n"	\
-			     ".quad 1b\n"			\
-			     ".popsection")
+static inline void mark(void)
+{
+	asm volatile("991:\n"
+		     ".pushsection marks, \"a\"\n"
+		     ".quad 991b\n"
+		     ".popsection");
+}
 
 extern const struct op ops[];	/* ends with a name of NULL */
 extern char *bench_self;	/* a path to this program */
 
 uint64_t now_ns(void);
-void __attribute__((noreturn, format(printf, 1, 2))) die(const char *fmt, ...);
+void die(const char *fmt, ...);
 
 #endif

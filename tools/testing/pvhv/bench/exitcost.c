@@ -1,113 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * exitcost: what each way between user mode, guest kernel and hypervisor
- * costs, without any Linux in the guest. See lib/guest.h of the test guests.
+ * costs, without any Linux in the guest. A test guest, see lib/guest.h there.
  *
- * Prints lines as bench.c does. The guest's own part of each is a handful of
- * instructions, counted in the comments.
+ * Prints result lines as bench.c does. The guest's own part of each is a
+ * handful of instructions, see exitcost-entry.S and the comments below.
  */
 #include "guest.h"
+#include "exitcost.h"
 
 #define REPS	7
-#define N	1024		/* operations, also pages */
+#define N	1024UL		/* operations, also pages */
 #define AREA	(SCRATCH_BASE + 0x4000000000)
 #define PTE_RW	(PTE_P | PTE_W | PTE_A | PTE_D)
 
-/* An operation, to the profiler: see MARK() of bench.h */
-#define MARK_TEXT	"991:\n.pushsection marks, \"a\"\n.quad 991b\n.popsection\n"
-
-/*
- * Entries of our own, which do no more than they must, and the library's for
- * what they do not know. Both user loops end in UD2 with RBX = 0.
- */
-asm(".pushsection .text\n"
-    /* + 3 instructions, and 3 of the loop */
-    "fast_syscall:\n"
-    "	cmp	$0x1000, %eax\n"
-    "	jne	entry_syscall\n"
-    "	jmp	ret_user_sysret - 2\n"
-    /* + 7 instructions: skip two bytes and go on */
-    "fast_event_kernel:\n"
-    "	cmpb	$32, %gs:0x48\n"		/* VECTOR */
-    "	jae	entry_event_kernel\n"
-    "	addq	$2, %gs:0x8\n"			/* RIP */
-    "	movb	$0, %gs:0x2\n"			/* IN_DELIVERY */
-    "	mov	%rcx, %gs:0x30\n"
-    "	mov	%r11, %gs:0x38\n"
-    "	jmp	ret_kernel - 2\n"
-    /* + 8 instructions */
-    "fast_event_user:\n"
-    "	test	%ebx, %ebx\n"
-    "	jz	entry_event_user\n"
-    "	addq	$2, %gs:0x8\n"
-    "	movb	$0, %gs:0x2\n"
-    "	mov	%rcx, %gs:0x30\n"
-    "	mov	%r11, %gs:0x38\n"
-    "	jmp	ret_user_iret - 2\n"
-    ".popsection\n"
-    ".pushsection .user.text, \"ax\"\n"
-    "user_syscalls:\n"
-    "	mov	%edi, %ebx\n"
-    "1:	mov	$0x1000, %eax\n"
-    "	syscall\n"
-    MARK_TEXT "	dec	%ebx\n"
-    "	jnz	1b\n"
-    "	ud2\n"
-    "user_uds:\n"
-    "	mov	%edi, %ebx\n"
-    "1:	ud2\n"
-    MARK_TEXT "	dec	%ebx\n"
-    "	jnz	1b\n"
-    "	ud2\n"
-    "user_reads:\n"			/* of RSI, two bytes long */
-    "	mov	%edi, %ebx\n"
-    "1:	mov	(%rsi), %eax\n"
-    MARK_TEXT "	dec	%ebx\n"
-    "	jnz	1b\n"
-    "	ud2\n"
-    ".popsection\n");
-extern char fast_syscall[], fast_event_kernel[], fast_event_user[];
-extern const char user_syscalls[], user_uds[], user_reads[];
-
-_Static_assert(PVHV_VP_VECTOR == 0x48 && PVHV_VP_RIP == 0x8 && PVHV_VP_IN_DELIVERY == 0x2 &&
-	       PVHV_VP_RCX == 0x30 && PVHV_VP_R11 == 0x38, "the offsets above");
-
 static u64 sample[REPS];
-static u64 before;
+static u64 page[N];
 
-static void begin(void)
-{
-	before = rdtsc();
-}
-
-static void end(int rep)
-{
-	sample[rep] = rdtsc() - before;
-}
-
-/* In tenths of a ns each */
-static u64 tenths(u64 ticks, u64 n)
-{
-	return ticks * 10 * 1000000 / start_info.tsc_khz / n;
-}
-
-static void result(const char *name, u64 n)
-{
-	int i, j;
-
-	for (i = 1; i < REPS; i++)
-		for (j = i; j && sample[j - 1] > sample[j]; j--) {
-			u64 t = sample[j];
-
-			sample[j] = sample[j - 1];
-			sample[j - 1] = t;
-		}
-#define NS(t) tenths(t, n) / 10, tenths(t, n) % 10
-	printf("BENCH result %s median=%lu.%lu min=%lu.%lu max=%lu.%lu n=%lu\n", name,
-	       NS(sample[REPS / 2]), NS(sample[0]), NS(sample[REPS - 1]), n);
-}
-
-/* With loop=NAME that one runs for ever, for tools/.../profile. */
+/* With loop=NAME that one runs for ever, for the profiler. */
 static bool looping(const char *name)
 {
 	const char *loop = cmdline_value("loop");
@@ -118,57 +28,202 @@ static bool looping(const char *name)
 	return true;
 }
 
-#define COST(name, n, prepare, what)					\
-	do {								\
-		for (bool loop_ = looping(name); loop_; ) {		\
-			prepare;					\
-			what;						\
-		}							\
-		for (int rep_ = -1; rep_ < REPS; rep_++) {		\
-			prepare;					\
-			begin();					\
-			what;						\
-			end(rep_ < 0 ? 0 : rep_);			\
-		}							\
-		result(name, n);					\
-	} while (0)
+static void sort(u64 *a, int n)
+{
+	int i, j;
 
-#define TIMES(code)							\
-	do {								\
-		for (u64 i = 0; i < N; i++) {				\
-			code;						\
-			asm volatile(MARK_TEXT);			\
-		}							\
-	} while (0)
+	for (i = 1; i < n; i++) {
+		for (j = i; j && a[j - 1] > a[j]; j--) {
+			u64 t = a[j];
+
+			a[j] = a[j - 1];
+			a[j - 1] = t;
+		}
+	}
+}
+
+/* Of a sample of n operations, in tenths of a nanosecond */
+static u64 tenths(u64 ticks, u64 n)
+{
+	return ticks * 10 * 1000000 / start_info.tsc_khz / n;
+}
+
+/*
+ * Run what() with a first time that does not count and prepare() before each.
+ */
+static void cost(const char *name, u64 n, void (*prepare)(void), void (*what)(void))
+{
+	u64 middle, least, most;
+	bool forever = looping(name);
+	int i;
+
+	for (i = -1; forever || i < REPS; i++) {
+		u64 t;
+
+		if (prepare)
+			prepare();
+		t = rdtsc();
+		what();
+		t = rdtsc() - t;
+		if (!forever && i >= 0)
+			sample[i] = t;
+	}
+	sort(sample, REPS);
+	middle = tenths(sample[REPS / 2], n);
+	least = tenths(sample[0], n);
+	most = tenths(sample[REPS - 1], n);
+	printf("BENCH result %s median=%lu.%lu min=%lu.%lu max=%lu.%lu n=%lu\n", name,
+	       middle / 10, middle % 10, least / 10, least % 10, most / 10, most % 10, n);
+}
+
+/* An operation, to the profiler: see mark() in bench.h */
+static inline void mark(void)
+{
+	asm volatile("991:\n"
+		     ".pushsection marks, \"a\"\n"
+		     ".quad 991b\n"
+		     ".popsection");
+}
+
+static void do_hypercall(void)
+{
+	for (u64 i = 0; i < N; i++) {
+		hc_irq_window();
+		mark();
+	}
+}
+
+static void do_set_timer(void)
+{
+	for (u64 i = 0; i < N; i++) {
+		hc_set_timer(0);
+		mark();
+	}
+}
+
+static void do_flush_none(void)
+{
+	for (u64 i = 0; i < N; i++) {
+		hc_flush_range(AREA, AREA + PAGE_SIZE, 0, 0);
+		mark();
+	}
+}
+
+static u64 root[2], ctx[2];
+
+static void do_load_cr3(void)
+{
+	for (u64 i = 0; i < N; i++) {
+		hc_load_cr3(root[i & 1], ctx[i & 1], 1, 0);
+		mark();
+	}
+}
+
+static void do_new_mm(void)
+{
+	for (u64 i = 0; i < N; i++) {
+		u64 c = new_ctx();
+
+		hc_load_cr3(root[1], c, 1, 0);
+		hc_load_cr3(root[0], ctx[0], 1, 0);
+		hc_mm_drop(c);
+		mark();
+	}
+}
+
+TEST(hypercalls)
+{
+	root[0] = gpa_of(boot_root);
+	root[1] = new_root();
+	ctx[0] = new_ctx();
+	ctx[1] = new_ctx();
+	irq_disable();
+	cost("hypercall", N, NULL, do_hypercall);
+	cost("set_timer", N, NULL, do_set_timer);
+	cost("flush_none", N, NULL, do_flush_none);
+	cost("load_cr3", N, NULL, do_load_cr3);
+	cost("new_mm", N, NULL, do_new_mm);
+	hc_load_cr3(root[0], 0, 0, PVHV_CR3_FLUSH_ALL);
+}
 
 static void register_entries(bool fast)
 {
-	static struct pvhv_vcpu_setup s __attribute__((aligned(256)));
+	struct pvhv_vcpu_setup *s = alloc_page();
 
-	vcpu_setup_fill(&s, &cpu0);
+	vcpu_setup_fill(s, &cpu0);
 	if (fast) {
-		s.entry_syscall = (u64)fast_syscall;
-		s.entry_event_user = (u64)fast_event_user;
-		s.entry_event_kernel = (u64)fast_event_kernel;
+		s->entry_syscall = (u64)fast_syscall;
+		s->entry_event_user = (u64)fast_event_user;
+		s->entry_event_kernel = (u64)fast_event_kernel;
 	}
-	if (hypercall1(PVHV_HC_VCPU_SETUP, gpa_of(&s)))
+	if (hypercall1(PVHV_HC_VCPU_SETUP, gpa_of(s)))
 		panic("VCPU_SETUP is refused");
+	free_page(s);
 }
 
-static void user_loop(const char *code, u64 arg)
+static void user_loop(const char *code, u64 rsi)
 {
 	struct regs r;
 
 	user_regs(&r, code);
 	r.rdi = N;
-	r.rsi = arg;
+	r.rsi = rsi;
 	run_user(&r, BY_SYSRET);
 	check_user(&r, X_UD, 0, "the end of the loop");
 }
 
-static u64 page[N];
+static void do_direct(void)
+{
+	user_loop(user_syscalls, 0);
+}
 
-/* All of the area, as @flags says; 0: not present */
+static void do_ud_user(void)
+{
+	user_loop(user_uds, 0);
+}
+
+static void do_ud_kernel(void)
+{
+	for (u64 i = 0; i < N; i++) {
+		asm volatile("ud2" : : : "memory");
+		mark();
+	}
+}
+
+static void do_fault_user(void)
+{
+	user_loop(user_reads, 0x10000);
+}
+
+TEST(switches)
+{
+	register_entries(true);
+	irq_disable();
+	cost("direct", N, NULL, do_direct);
+	cost("ud_kernel", N, NULL, do_ud_kernel);
+	cost("ud_user", N, NULL, do_ud_user);
+	cost("fault_user", N, NULL, do_fault_user);
+	register_entries(false);
+}
+
+/* With the library's handler, of some 130 instructions */
+static void do_ipi(void)
+{
+	for (u64 i = 0; i < N; i++) {
+		hc_send_ipi(0, 1, 0x99);
+		irq_enable();
+		irq_disable();
+		mark();
+	}
+}
+
+TEST(interrupts)
+{
+	irq_disable();
+	cost("ipi", N, NULL, do_ipi);
+}
+
+/* All of the area, with these bits; 0: not present */
 static void set_area(u64 flags)
 {
 	for (u64 i = 0; i < N; i++)
@@ -184,60 +239,55 @@ static void flush_area(void)
 
 static void read_area(void)
 {
-	TIMES((void)READ_ONCE(*(u64 *)(AREA + i * PAGE_SIZE)));
+	for (u64 i = 0; i < N; i++) {
+		(void)READ_ONCE(*(u64 *)(AREA + i * PAGE_SIZE));
+		mark();
+	}
 }
 
-static void clean_area(u64 flags)
+static void prepare_miss(void)
 {
 	set_area(0);
 	flush_area();
-	set_area(flags);
+	set_area(PTE_P | PTE_W);
 }
 
-TEST(hypercalls)
+static void prepare_miss8(void)
 {
-	u64 other = new_root(), a = new_ctx(), b = new_ctx();
-
-	irq_disable();
-	/* + 7 or so, which is the loop */
-	COST("hypercall", N, , TIMES(hc_irq_window()));
-	COST("set_timer", N, , TIMES(hc_set_timer(0)));
-	COST("flush_none", N, , TIMES(hc_flush_range(AREA, AREA + PAGE_SIZE, 0, 0)));
-	COST("load_cr3", 2 * N, , TIMES(({
-		hc_load_cr3(other, a, 1, 0);
-		hc_load_cr3(gpa_of(boot_root), b, 1, 0);
-	})));
-	COST("new_mm", N, , TIMES(({
-		u64 ctx = new_ctx();
-
-		hc_load_cr3(other, ctx, 1, 0);
-		hc_load_cr3(gpa_of(boot_root), b, 1, 0);
-		hc_mm_drop(ctx);
-	})));
-	hc_load_cr3(gpa_of(boot_root), 0, 0, PVHV_CR3_FLUSH_ALL);
+	set_area(0);
+	flush_area();
+	set_area(PTE_RW);
 }
 
-TEST(switches)
+static void prepare_kept(void)
 {
-	register_entries(true);
-	irq_disable();
-	COST("direct", N, , user_loop(user_syscalls, 0));
-	COST("ud_kernel", N, , TIMES(asm volatile("ud2" : : : "memory")));
-	COST("ud_user", N, , user_loop(user_uds, 0));
-	/* A page fault of the guest's own: the hypervisor walks and delivers. */
-	COST("fault_user", N, , user_loop(user_reads, 0x10000));
-	register_entries(false);
+	prepare_miss8();
+	read_area();
 }
 
-TEST(interrupts)
+static void prepare_unmap(void)
 {
-	irq_disable();
-	/* The library's handler is part of it, some 130 instructions. */
-	COST("ipi", N, , TIMES(({
-		hc_send_ipi(0, 1, 0x99);
-		irq_enable();
-		irq_disable();
-	})));
+	prepare_kept();
+	set_area(0);
+}
+
+static void prepare_protect(void)
+{
+	prepare_kept();
+	set_area(PTE_P | PTE_A | PTE_D);
+}
+
+static void prepare_hint(void)
+{
+	prepare_miss8();
+	vp->hints[0] = AREA | 511;
+	vp->hints[1] = (AREA + 512 * PAGE_SIZE) | 511;
+	vp->nr_hints = 2;
+}
+
+static void do_hint(void)
+{
+	hc_sync_hints();
 }
 
 TEST(shadow)
@@ -247,17 +297,10 @@ TEST(shadow)
 	set_area(PTE_RW);
 	for (u64 i = 0; i < N; i++)
 		*(u64 *)(AREA + i * PAGE_SIZE) = i;	/* the host has them all */
-	/* + 4 instructions each, the loop. First A must be set, then not. */
-	COST("miss", N, clean_area(PTE_P | PTE_W), read_area());
-	COST("miss8", N, clean_area(PTE_RW), read_area());
-	COST("flush_kept", N, , flush_area());
-	COST("flush_unmap", N, (clean_area(PTE_RW), read_area(), set_area(0)), flush_area());
-	COST("flush_protect", N, (clean_area(PTE_RW), read_area(), set_area(PTE_P | PTE_A | PTE_D)),
-	     flush_area());
-	COST("hint", N, ({
-		clean_area(PTE_RW);
-		for (u64 i = 0; i < 2; i++)
-			vp->hints[i] = (AREA + i * 512 * PAGE_SIZE) | 511;
-		vp->nr_hints = 2;
-	}), hc_sync_hints());
+	cost("miss", N, prepare_miss, read_area);
+	cost("miss8", N, prepare_miss8, read_area);
+	cost("flush_kept", N, prepare_kept, flush_area);
+	cost("flush_unmap", N, prepare_unmap, flush_area);
+	cost("flush_protect", N, prepare_protect, flush_area);
+	cost("hint", N, prepare_hint, do_hint);
 }

@@ -20,6 +20,19 @@
 #define KIB	1024UL
 #define MIB	(1024 * KIB)
 
+/* As a compiler must do it, of one byte */
+static void write_byte(char *p)
+{
+	asm volatile("movb $1, %0" : "=m"(*p));
+}
+
+static void read_byte(const char *p)
+{
+	char c;
+
+	asm volatile("movb %1, %0" : "=r"(c) : "m"(*p));
+}
+
 /* Small pages, whatever the kernel's policy for huge ones is */
 static char *map(unsigned long size)
 {
@@ -34,14 +47,14 @@ static char *map(unsigned long size)
 static void touch(char *p, unsigned long size)
 {
 	for (unsigned long i = 0; i < size; i += PAGE)
-		*(volatile char *)(p + i) = 1;
+		write_byte(p + i);
 }
 
 static void touch_marked(char *p, unsigned long size)
 {
 	for (unsigned long i = 0; i < size; i += PAGE) {
-		*(volatile char *)(p + i) = 1;
-		MARK();	/* behind, where it is executed but once */
+		write_byte(p + i);
+		mark();
 	}
 }
 
@@ -66,7 +79,7 @@ static uint64_t run_getppid(unsigned long n)
 	uint64_t t = now_ns();
 
 	while (n--) {
-		MARK();
+		mark();
 		syscall(SYS_getppid);
 	}
 	return now_ns() - t;
@@ -78,7 +91,7 @@ static uint64_t run_clock(unsigned long n)
 	struct timespec ts;
 
 	while (n--) {
-		MARK();
+		mark();
 		clock_gettime(CLOCK_MONOTONIC, &ts);
 	}
 	return now_ns() - t;
@@ -133,8 +146,8 @@ static uint64_t run_file_fault(unsigned long n)
 		die("mmap of a memfd");
 	t = now_ns();
 	for (i = 0; i < n; i++) {
-		(void)*(volatile char *)(p + i * PAGE);
-		MARK();
+		read_byte(p + i * PAGE);
+		mark();
 	}
 	t = now_ns() - t;
 	munmap(p, n * PAGE);
@@ -175,7 +188,7 @@ static uint64_t run_mmap(unsigned long n)
 		char *p = mmap(NULL, 64 * KIB, PROT_READ | PROT_WRITE,
 			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-		MARK();
+		mark();
 		if (p == MAP_FAILED)
 			die("mmap");
 		touch(p, 64 * KIB);
@@ -197,7 +210,7 @@ static uint64_t run_mprotect(unsigned long n)
 	uint64_t t = now_ns();
 
 	while (n--) {
-		MARK();
+		mark();
 		mprotect(area, PAGE, PROT_READ);
 		mprotect(area, PAGE, PROT_READ | PROT_WRITE);
 	}
@@ -218,7 +231,7 @@ static uint64_t run_fork(unsigned long n)
 
 		if (!pid)
 			_exit(0);
-		MARK();
+		mark();
 		wait_for(pid);
 	}
 	return now_ns() - t;
@@ -246,7 +259,7 @@ static uint64_t run_exec(unsigned long n)
 			execl(bench_self, "bench", "exit", NULL);
 			_exit(1);
 		}
-		MARK();
+		mark();
 		wait_for(pid);
 	}
 	return now_ns() - t;
@@ -279,10 +292,10 @@ static uint64_t run_pipe(unsigned long n)
 	char c = 0;
 
 	for (unsigned long i = 0; i < n; i += 2) {
-		MARK();
+		mark();
 		if (write(ping[1], &c, 1) != 1)
 			die("pipe");
-		MARK();
+		mark();
 		if (read(pong[0], &c, 1) != 1)
 			die("pipe");
 	}
@@ -296,11 +309,8 @@ static void cleanup_pipe(void)
 	wait_for(partner);
 }
 
-static volatile unsigned long signals;
-
 static void on_signal(int number)
 {
-	signals++;
 }
 
 static void setup_signal(void)
@@ -314,7 +324,7 @@ static uint64_t run_signal(unsigned long n)
 	uint64_t t = now_ns();
 
 	while (n--) {
-		MARK();
+		mark();
 		syscall(SYS_kill, self, SIGUSR1);
 	}
 	return now_ns() - t;
@@ -322,11 +332,11 @@ static uint64_t run_signal(unsigned long n)
 
 static uint64_t run_read(unsigned long n)
 {
-	static char buf[4096] __attribute__((aligned(4096)));
+	static char buf[4096];
 	uint64_t t = now_ns();
 
 	while (n--) {
-		MARK();
+		mark();
 		if (pread(file, buf, sizeof(buf), 0) != sizeof(buf))
 			die("pread");
 	}
@@ -359,7 +369,8 @@ const struct op ops[] = {
 	{ "mmap", "mmap + touch + munmap of 64 KiB", .run = run_mmap },
 	{ "mprotect", "mprotect pair, one page", setup_mprotect, run_mprotect, cleanup_mprotect },
 	{ "fork", "fork + exit + wait", .run = run_fork },
-	{ "fork16", "fork + exit + wait with 16 MiB dirty", setup_fork16, run_fork, cleanup_fork16 },
+	{ "fork16", "fork + exit + wait with 16 MiB dirty",
+	  setup_fork16, run_fork, cleanup_fork16 },
 	{ "exec", "fork + exec + wait", .run = run_exec },
 	{ "pipe", "context switch over pipes", setup_pipe, run_pipe, cleanup_pipe },
 	{ "signal", "signal delivery", setup_signal, run_signal },
