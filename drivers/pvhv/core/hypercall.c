@@ -252,8 +252,8 @@ static long hc_send_ipi(struct pvhv_vcpu *v, const u64 *a)
 	unsigned long mask = a[1];
 	unsigned int bit;
 
-	/* Below 16 are exceptions; 2 is NMI */
-	if (a[0] >= PVHV_MAX_VCPUS || a[2] > 255 || (a[2] < 16 && a[2] != X86_TRAP_NMI))
+	/* Below 32 are exceptions; 2 is NMI */
+	if (a[0] >= PVHV_MAX_VCPUS || a[2] > 255 || (a[2] < 32 && a[2] != X86_TRAP_NMI))
 		return -PVHV_EINVAL;
 	for_each_set_bit(bit, &mask, 64) {
 		u64 id = a[0] + bit;

@@ -158,7 +158,7 @@ struct pvhv_vcpu {
 	bool want_topup;		/* MMU caches ran low where nobody could wait */
 	u32 apf_flags;			/* the page fault is KVM's below us, see host_async_fault() */
 	u8 bad_return;			/* exception of SW_VEC_BAD_RETURN */
-	bool retry_exit;		/* the last exit is not handled yet */
+	enum pvhv_next next;
 	u64 hints[PVHV_VP_MAX_HINTS];
 	struct mutex lock;		/* one PVHV_RUN, GET_REGS or SET_REGS at a time */
 	bool started;

@@ -229,12 +229,14 @@ static int check_state(struct pvhv_vcpu *v)
 	return pvhv_domain_ended(d);
 }
 
+/*
+ * What is next is kept in the vCPU, so that a signal at any point interrupts
+ * the work but does not lose it.
+ */
 static int run(struct pvhv_vcpu *v)
 {
-	enum pvhv_next next = v->retry_exit ? PVHV_RETRY_SLOW : PVHV_CONTINUE;
 	int ret;
 
-	v->retry_exit = false;
 	ret = pvhv_mmu_topup(&v->domain->mmu, &v->mmu);
 	if (ret)
 		return ret;
@@ -246,39 +248,38 @@ static int run(struct pvhv_vcpu *v)
 			return -EINTR;
 		cond_resched();
 
-		switch (next) {
+		switch (v->next) {
 		case PVHV_CONTINUE:
 		case PVHV_OUT:
+			v->next = PVHV_CONTINUE;
 			if (unlikely(v->want_topup)) {
 				do_slow(v);
-				next = PVHV_CONTINUE;
 				break;
 			}
 			pvhv_load(v);
-			next = run_loaded(v);
+			v->next = run_loaded(v);
 			pvhv_put(v);
 			break;
 		case PVHV_RETRY_SLOW:
 			ret = do_slow(v);
-			/* Interrupted: the same exit again, at the next PVHV_RUN */
-			if (ret == -EINTR) {
-				v->retry_exit = true;
+			if (ret == -EINTR)
 				return ret;
-			}
-			next = ret ? PVHV_CONTINUE : handle_exit(v);
+			v->next = ret ? PVHV_CONTINUE : handle_exit(v);
 			break;
 		case PVHV_SLEEP:
-			v->stats.halts++;
 			if (wait_event_interruptible(v->wq, READ_ONCE(v->irr_any) ||
 						     READ_ONCE(v->requests)))
 				return -EINTR;
-			next = PVHV_CONTINUE;
+			if (READ_ONCE(v->irr_any)) {
+				v->stats.halts++;
+				v->next = PVHV_CONTINUE;
+			}
 			break;
 		case PVHV_YIELD:
 			/* Leaving the CPU for a moment is what the loop does. */
 			set_tsk_need_resched(current);
 			set_preempt_need_resched();
-			next = PVHV_CONTINUE;
+			v->next = PVHV_CONTINUE;
 			break;
 		}
 	}
@@ -376,7 +377,7 @@ static int set_regs(struct pvhv_vcpu *v, const struct pvhv_vcpu_regs *u)
 	if (!u->mode && v->page)
 		v->page->vif = !!(u->rflags & X86_EFLAGS_IF);
 	v->started = true;
-	v->retry_exit = false;
+	v->next = PVHV_CONTINUE;
 	return 0;
 }
 

@@ -256,6 +256,11 @@ static void debug_write(const unsigned long dr[4])
 
 /* ---- load and put ---- */
 
+static bool has_tsc_aux(void)
+{
+	return boot_cpu_has(X86_FEATURE_RDTSCP) || boot_cpu_has(X86_FEATURE_RDPID);
+}
+
 static void load_descriptors(struct pvhv_vcpu *v)
 {
 	struct pvhv_area *a = this_cpu_ptr(&pvhv_area);
@@ -323,6 +328,8 @@ void pvhv_segments_changed(struct pvhv_vcpu *v)
 	if (v->loaded) {
 		local_irq_disable();
 		load_descriptors(v);
+		if (has_tsc_aux())
+			wrmsrl(MSR_TSC_AUX, v->cpunode);
 		local_irq_enable();
 	}
 	check_segments(v);
@@ -374,7 +381,7 @@ void pvhv_load(struct pvhv_vcpu *v)
 	wrmsrl(MSR_SYSCALL_MASK, 0x3f7fd5 & ~X86_EFLAGS_FIXED);
 	/* SYSENTER faults */
 	wrmsrl(MSR_IA32_SYSENTER_CS, 0);
-	if (boot_cpu_has(X86_FEATURE_RDTSCP) || boot_cpu_has(X86_FEATURE_RDPID)) {
+	if (has_tsc_aux()) {
 		rdmsrl(MSR_TSC_AUX, h->tsc_aux);
 		wrmsrl(MSR_TSC_AUX, v->cpunode);
 	}
@@ -454,7 +461,7 @@ void pvhv_put(struct pvhv_vcpu *v)
 	wrmsrl(MSR_CSTAR, h->cstar);
 	wrmsrl(MSR_SYSCALL_MASK, h->fmask);
 	wrmsrl(MSR_IA32_SYSENTER_CS, h->sysenter_cs);
-	if (boot_cpu_has(X86_FEATURE_RDTSCP) || boot_cpu_has(X86_FEATURE_RDPID))
+	if (has_tsc_aux())
 		wrmsrl(MSR_TSC_AUX, h->tsc_aux);
 
 	/*
