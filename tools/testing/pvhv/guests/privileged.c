@@ -481,6 +481,9 @@ TEST(user_mode)
 	struct regs r;
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(insns); i++) {
+		/* QEMU 7.2 with SMAP reads IRET's frame as ring 0 would */
+		if (insns[i].code == user_iret_kernel && under_tcg())
+			continue;
 		user_regs(&r, insns[i].code);
 		run_user(&r, i & 1 ? BY_IRET : BY_SYSRET);
 		/* the bad IRET names the selector */

@@ -286,6 +286,10 @@ TEST(tsc_frequency)
 	c = rdtsc() - c;
 	t = now() - t;
 	khz = c * 1000000 / t;
+	/* QEMU's TSC is the machine's, and its kHz what a host on a loaded machine measured */
+	if (under_tcg())
+		return printf("# the TSC runs at %lu kHz, said to be %lu\n", khz,
+			      (u64)start_info.tsc_khz);
 	check(khz > start_info.tsc_khz * 9 / 10 && khz < start_info.tsc_khz * 11 / 10,
 	      "the TSC runs at %lu kHz, not %lu", khz, (u64)start_info.tsc_khz);
 }
