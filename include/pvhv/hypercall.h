@@ -62,7 +62,11 @@
  */
 #define PVHV_HC_LOAD_CR3	2
 #define PVHV_CR3_FLUSH_ALL	(1 << 0) /* forget everything, the kernel half too; ctx_id 0 */
-/* (start gva, end gva, new tlb_gen or 0, flags): PTEs of a range have changed */
+/*
+ * (start gva, end gva, new tlb_gen or 0, flags): PTEs of a range have changed.
+ * In the user half, a range that is part of 2 MiB is about leaf entries only,
+ * unless FREED_TABLES is given.
+ */
 #define PVHV_HC_FLUSH_RANGE	3
 #define PVHV_FLUSH_FREED_TABLES	(1 << 0) /* page tables were freed as well */
 /* (new tlb_gen or 0, flags): everything of the current root may have changed */

@@ -4,9 +4,9 @@
  *
  * A flush does not forget, it compares: for each shadow L1 table in the range
  * the guest's upper levels are walked once, and then each *present* entry is
- * compared with the guest's. Only if a range covers part of the table and no
- * tables were freed, the upper levels are taken to be what they were: such a
- * flush is about leaves. What is still right stays, what permits too much
+ * compared with the guest's. Only if a range covers part of a table of the user
+ * half and no tables were freed, the upper levels are taken to be what they
+ * were: such a flush is about leaves. What is still right stays, what permits too much
  * is narrowed, the rest is removed. So fork's write protection of an address
  * space costs one pass and no misses afterwards, and flushing twice (once on
  * each vCPU) costs little the second time.
@@ -231,8 +231,12 @@ static void resync_leaf(struct pvhv_mmu_op *op, struct pvhv_mmu_tree *tree,
 		return;
 	op->stats->resyncs++;
 
-	/* part of a table, all others stay: its place has not changed */
-	if (last - i < 511 && t->bind == PVHV_BOUND_TABLE) {
+	/*
+	 * Part of a table of the user half: its place has not changed. In the
+	 * kernel half it may have: Linux's pmd_free_pte_page() flushes one page
+	 * and then frees the table.
+	 */
+	if (tree->root && last - i < 511 && t->bind == PVHV_BOUND_TABLE) {
 		resync_small(op, tree, t, i, last);
 		return;
 	}
@@ -253,8 +257,13 @@ static void resync_leaf(struct pvhv_mmu_op *op, struct pvhv_mmu_tree *tree,
 			leaf_drop(op, tree, t);
 			return;
 		}
+		if (t->acc != acc) {
+			/* All entries depend on it. */
+			i = 0;
+			last = 511;
+		}
 		t->acc = acc;
-		resync_small(op, tree, t, 0, 511);
+		resync_small(op, tree, t, i, last);
 		return;
 	}
 
@@ -392,6 +401,18 @@ bool pvhv_root_has_gen(struct pvhv_root *root, u64 gen)
 	return r;
 }
 
+/*
+ * A range was flushed for @new_gen. If others came before that we do not know
+ * of, the address space has not got there: the next load will compare it all.
+ */
+static void root_advance(struct pvhv_root *root, u64 new_gen)
+{
+	lockdep_assert_held(&root->user.lock);
+
+	if (root->ctx_id && new_gen == root->gen + 1)
+		root->gen = new_gen;
+}
+
 /* The usual flush: a few pages of the user half, in one table; all at once */
 static void flush_few(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, struct pvhv_root *root,
 		      u64 first, u64 last, u64 new_gen, struct pvhv_mmu_flush *fl)
@@ -406,8 +427,7 @@ static void flush_few(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, struct pvh
 		if (t)
 			resync_leaf(&op, tree, t, root->cr3, pvhv_index(first, 1),
 				    pvhv_index(last, 1));
-		if (root->ctx_id && new_gen == root->gen + 1)
-			root->gen = new_gen;
+		root_advance(root, new_gen);
 		pvhv_op_publish(&op);
 	}
 	spin_unlock(&tree->lock);
@@ -450,12 +470,9 @@ int pvhv_mmu_flush_range_step(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, u6
 		return 0;
 	if (pvhv_flush_step(mmu, mv, first, last, flags & PVHV_FLUSH_FREED_TABLES, fl))
 		return 1;
-	if (root->ctx_id && new_gen) {
-		spin_lock(&root->user.lock);
-		if (new_gen == root->gen + 1)
-			root->gen = new_gen;
-		spin_unlock(&root->user.lock);
-	}
+	spin_lock(&root->user.lock);
+	root_advance(root, new_gen);
+	spin_unlock(&root->user.lock);
 	return 0;
 }
 
