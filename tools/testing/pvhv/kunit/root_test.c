@@ -66,6 +66,7 @@ static void root_generations(struct kunit *test)
 	u64 a = make_mm(vm, 1);
 	struct pvhv_root *root;
 	u64 *pte = testvm_pte(vm, a, USER_VA, 1, G_TABLE);
+	u64 end;
 
 	testvm_load(vm, a, 1, 5);
 	root = vm->v->root;
@@ -83,21 +84,29 @@ static void root_generations(struct kunit *test)
 	EXPECT_HW(vm, USER_VA, UR, false);
 	KUNIT_EXPECT_EQ(test, root->gen, 6ULL);
 
-	/* ranges: the next one advances, one after a gap does not */
-	testvm_flush(vm, USER_VA, USER_VA + PAGE_SIZE, 7, 0);
-	KUNIT_EXPECT_EQ(test, root->gen, 7ULL);
-	testvm_flush(vm, USER_VA, USER_VA + PAGE_SIZE, 9, 0);
-	KUNIT_EXPECT_EQ(test, root->gen, 7ULL);
-	testvm_flush(vm, USER_VA, USER_VA + PAGE_SIZE, 0, 0);
-	KUNIT_EXPECT_EQ(test, root->gen, 7ULL);
-	testvm_flush(vm, USER_VA, USER_VA + PAGE_SIZE, 8, 0);
-	KUNIT_EXPECT_EQ(test, root->gen, 8ULL);
+	/* ranges, of a table and of several: the next one advances, one after a gap does not */
+	for (end = USER_VA + PAGE_SIZE; end <= USER_VA + 2 * PVHV_L1_SPAN; end += PVHV_L1_SPAN) {
+		u64 gen = root->gen;
+
+		testvm_flush(vm, USER_VA, end, gen + 1, 0);
+		KUNIT_EXPECT_EQ(test, root->gen, gen + 1);
+		testvm_flush(vm, USER_VA, end, gen + 3, 0);
+		KUNIT_EXPECT_EQ(test, root->gen, gen + 1);
+		testvm_flush(vm, USER_VA, end, 0, 0);
+		KUNIT_EXPECT_EQ(test, root->gen, gen + 1);
+		testvm_flush(vm, USER_VA, end, gen + 2, PVHV_FLUSH_FREED_TABLES);
+		KUNIT_EXPECT_EQ(test, root->gen, gen + 2);
+		testvm_flush(vm, USER_VA, end, gen, 0);
+		KUNIT_EXPECT_EQ(test, root->gen, gen + 2);
+	}
+	KUNIT_EXPECT_EQ(test, root->gen, 10ULL);
 	/* done by another vCPU already */
 	*pte |= PT_P;
 	touch(vm, 1);
 	*pte &= ~PT_P;
-	testvm_flush(vm, USER_VA, USER_VA + PAGE_SIZE, 8, 0);
-	testvm_flush_all(vm, 8, PVHV_FLUSH_USER);
+	testvm_flush(vm, USER_VA, USER_VA + PAGE_SIZE, 10, 0);
+	testvm_flush(vm, USER_VA, USER_VA + 2 * PVHV_L1_SPAN, 10, 0);
+	testvm_flush_all(vm, 10, PVHV_FLUSH_USER);
 	EXPECT_HW(vm, USER_VA, UW, true);
 	/* not told, or told about the kernel too: never skipped */
 	testvm_flush(vm, USER_VA, USER_VA + PAGE_SIZE, 0, 0);
@@ -105,9 +114,9 @@ static void root_generations(struct kunit *test)
 	*pte |= PT_P;
 	touch(vm, 1);
 	*pte &= ~PT_P;
-	testvm_flush(vm, 0, ~0ULL, 8, 0);
+	testvm_flush(vm, 0, ~0ULL, 10, 0);
 	EXPECT_HW(vm, USER_VA, UW, false);
-	KUNIT_EXPECT_EQ(test, root->gen, 8ULL);
+	KUNIT_EXPECT_EQ(test, root->gen, 10ULL);
 
 	/* everything: advances however far */
 	testvm_flush_all(vm, 20, PVHV_FLUSH_USER);
