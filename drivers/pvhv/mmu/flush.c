@@ -6,10 +6,10 @@
  * the guest's upper levels are walked once, and then each *present* entry is
  * compared with the guest's. Only if a range covers part of a table of the user
  * half and no tables were freed, the upper levels are taken to be what they
- * were: such a flush is about leaves. What is still right stays, what permits too much
- * is narrowed, the rest is removed. So fork's write protection of an address
- * space costs one pass and no misses afterwards, and flushing twice (once on
- * each vCPU) costs little the second time.
+ * were: such a flush is about leaves. What is still right stays, what permits
+ * too much is narrowed, the rest is removed. So fork's write protection of an
+ * address space costs one pass and no misses afterwards, and flushing twice
+ * (once on each vCPU) costs little the second time.
  *
  * An entry whose A bit the guest has cleared is removed, so that the next
  * access sets it again. Entries are never made to permit more: misses do that.
@@ -444,6 +444,9 @@ static void flush_few(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, struct pvh
  * @new_gen:	what the address space has reached by this change, or 0
  * @flags:	PVHV_FLUSH_FREED_TABLES
  * @fl:		zeroed before the first step
+ *
+ * In the user half, a range that covers part of an aligned 2 MiB without
+ * PVHV_FLUSH_FREED_TABLES is about leaf entries there, 4K or large.
  *
  * The work of a step is bounded; between the steps the caller may look at
  * signals and reschedule.

@@ -358,6 +358,50 @@ static void flush_upper_levels(struct kunit *test)
 	}
 }
 
+/* Kernel half: a table is freed, told by a flush of any page of it */
+static void flush_kernel_table(struct kunit *test)
+{
+	struct testvm *vm = testvm_create(test, 1000, 4);
+	u64 cr3 = testvm_new_table(vm), *pmd, table;
+	int i;
+
+	for (i = 0; i < 4; i++)
+		testvm_map(vm, cr3, KERNEL_VA + i * PAGE_SIZE, DATA_GFN + i, G_KRW);
+	testvm_load(vm, cr3, 1, 1);
+	for (i = 0; i < 4; i++)
+		EXPECT_OK(vm, KERNEL_VA + i * PAGE_SIZE, KW);
+	pmd = testvm_pte(vm, cr3, KERNEL_VA, 2, G_TABLE);
+	table = *pmd & PT_ADDR;
+
+	/* one entry of it is changed: the others stay */
+	testvm_ptr(vm, table)[1] = 0;
+	testvm_flush(vm, KERNEL_VA + PAGE_SIZE, KERNEL_VA + 2 * PAGE_SIZE, 0, 0);
+	KUNIT_EXPECT_EQ(test, testvm_present(vm), 3U);
+	testvm_check_agrees(vm);
+
+	/* as pmd_free_pte_page() does: what the page holds next is no table */
+	*pmd = 0;
+	testvm_flush(vm, KERNEL_VA, KERNEL_VA + PAGE_SIZE, 0, 0);
+	KUNIT_EXPECT_EQ(test, testvm_present(vm), 0U);
+	testvm_ptr(vm, table)[2] = (DATA_GFN + 100) << 12 | G_KRW;
+	EXPECT_FAULT(vm, KERNEL_VA + 2 * PAGE_SIZE, KR, 0);
+	*pmd = HIGH_GFN << 12 | PT_PS | G_KRW;
+	EXPECT_OK(vm, KERNEL_VA + 2 * PAGE_SIZE, KW);
+	testvm_check_agrees(vm);
+
+	/* fewer permissions above: all entries, whatever the range */
+	testvm_load_all(vm, cr3);
+	*pmd = table | G_TABLE;
+	testvm_flush_all(vm, 0, PVHV_FLUSH_KERNEL);
+	EXPECT_OK(vm, KERNEL_VA, KW);
+	EXPECT_OK(vm, KERNEL_VA + 3 * PAGE_SIZE, KW);
+	*pmd &= ~PT_W;
+	testvm_flush(vm, KERNEL_VA, KERNEL_VA + PAGE_SIZE, 0, 0);
+	EXPECT_HW(vm, KERNEL_VA + 3 * PAGE_SIZE, KW, false);
+	testvm_check_agrees(vm);
+	testvm_destroy(vm);
+}
+
 /* The guest's table is not resident when it should be compared */
 static void flush_not_resident(struct kunit *test)
 {
@@ -432,6 +476,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(flush_keeps_few),
 	KUNIT_CASE(flush_collapse_split),
 	KUNIT_CASE(flush_upper_levels),
+	KUNIT_CASE(flush_kernel_table),
 	KUNIT_CASE(flush_not_resident),
 	KUNIT_CASE(flush_in_steps),
 	{}
