@@ -11,10 +11,7 @@
 #include "client.h"
 #include "term.h"
 
-static const char help[] =
-	"\r\npvhv: " ESCAPE_NAME " q or " ESCAPE_NAME " .  detach; the guest goes on\r\n"
-	"pvhv: " ESCAPE_NAME " " ESCAPE_NAME "       type " ESCAPE_NAME "\r\n"
-	"pvhv: " ESCAPE_NAME " ?            this help\r\n";
+static const char help[] = ESCAPE_HELP_TEXT("detach; the guest goes on");
 
 /* There is nothing to put in order but the terminal. */
 static void on_signal(int sig)
@@ -23,7 +20,7 @@ static void on_signal(int sig)
 	_exit(128 + sig);
 }
 
-static void on_suspend(int sig __unused)
+static void on_suspend(int sig)
 {
 	term_restore();
 	raise(SIGSTOP);
@@ -84,9 +81,11 @@ static int exchange(struct attached *a, struct strbuf *first)
 	while (!a->detach || a->out_len) {
 		struct pollfd pfd[2] = {
 			{ .fd = a->fd, .events = POLLIN | (a->out_len ? POLLOUT : 0) },
-			{ .fd = a->stdin_ended || a->out_len ? -1 : STDIN_FILENO, .events = POLLIN },
+			{ .fd = STDIN_FILENO, .events = POLLIN },
 		};
 
+		if (a->stdin_ended || a->out_len)
+			pfd[1].fd = -1;
 		if (poll(pfd, 2, -1) < 0)
 			continue;
 		if (pfd[0].revents & (POLLIN | POLLHUP | POLLERR)) {

@@ -20,12 +20,16 @@ int cmd_control(int argc, char **argv)
 	};
 	const char *verb = argv[0], *name = NULL;
 	bool is_stop = !strcmp(verb, "stop");
-	unsigned int wait_ms = is_stop ? STOP_TIMEOUT_MS : !strcmp(verb, "kill") ? KILL_TIMEOUT_MS : 0;
+	unsigned int wait_ms = 0;
 	int c, rc, status = STATUS_OK;
 	struct connection conn;
 	struct answer a;
 	struct errmsg e;
 
+	if (is_stop)
+		wait_ms = STOP_TIMEOUT_MS;
+	else if (!strcmp(verb, "kill"))
+		wait_ms = KILL_TIMEOUT_MS;
 	while ((c = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
 		switch (c) {
 		case 't':

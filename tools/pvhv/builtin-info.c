@@ -33,7 +33,8 @@ static void print_plain(const struct answer *info, const struct answer *regs)
 		if (!strcmp(v->key, "memory")) {
 			printf("%-14s %s\n", v->key, format_size(number, buf, sizeof(buf)));
 		} else if (!strcmp(v->key, "uptime-ms")) {
-			printf("%-14s %s\n", "uptime", format_uptime(number / 1000, buf, sizeof(buf)));
+			printf("%-14s %s\n", "uptime",
+			       format_uptime(number / 1000, buf, sizeof(buf)));
 		} else {
 			printf("%-14s ", v->key);
 			print_visible(stdout, v->value);

@@ -6,13 +6,15 @@
 #include "client.h"
 #include "runtime.h"
 
+#define ROW	"%-20s %7s  %-12s %8s  %12s  "
+
 #define LIST_TIMEOUT_MS	2000	/* for each launcher: one may hang */
 
 static void print_row(const char *name, const struct answer *a)
 {
 	char size[32], uptime[32];
 
-	printf("%-20s %7s  %-12s %8s  %12s  ", name, answer_get(a, "pid"), answer_get(a, "state"),
+	printf(ROW, name, answer_get(a, "pid"), answer_get(a, "state"),
 	       format_size(answer_number(a, "memory"), size, sizeof(size)),
 	       format_uptime(answer_number(a, "uptime-ms") / 1000, uptime, sizeof(uptime)));
 	print_visible(stdout, answer_get(a, "reason"));
@@ -40,11 +42,12 @@ static void print_mute(const char *name, const char *why, bool json, bool first)
 	if (json) {
 		printf("%s\n  {\"name\": ", first ? "" : ",");
 		json_string(stdout, name);
-		printf(", \"pid\": null, \"state\": \"unresponsive\", \"memory\": null, \"uptime_ms\": null, \"reason\": ");
+		printf(", \"pid\": null, \"state\": \"unresponsive\", \"memory\": null");
+		printf(", \"uptime_ms\": null, \"reason\": ");
 		json_string(stdout, why);
 		printf("}");
 	} else {
-		printf("%-20s %7s  %-12s %8s  %12s  %s\n", name, "-", "unresponsive", "-", "-", why);
+		printf(ROW "%s\n", name, "-", "unresponsive", "-", "-", why);
 	}
 }
 
@@ -76,8 +79,7 @@ int cmd_list(int argc, char **argv)
 	if (json)
 		putchar('[');
 	else
-		printf("%-20s %7s  %-12s %8s  %12s  %s\n", "NAME", "PID", "STATE", "MEMORY", "UPTIME",
-		       "REASON");
+		printf(ROW "%s\n", "NAME", "PID", "STATE", "MEMORY", "UPTIME", "REASON");
 	names = runtime_names();
 	for (name = names; *name; name++) {
 		struct connection conn;

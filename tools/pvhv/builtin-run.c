@@ -63,12 +63,12 @@ static int parse_options(int argc, char **argv, struct launcher_config *cfg, con
 			break;
 		case 'm':
 			if (parse_size(optarg, &cfg->memory))
-				return bad_usage(argv, "--memory '%s': give a size such as 512M or 2G",
+				return bad_usage(argv, "--memory '%s': give a size, as 512M or 2G",
 						 optarg);
 			break;
 		case 'c':
 			if (parse_console(optarg, cfg))
-				return bad_usage(argv, "--console '%s': give stdio, pty or file:PATH",
+				return bad_usage(argv, "--console '%s': not stdio, pty, file:PATH",
 						 optarg);
 			break;
 		case 'x':
@@ -82,9 +82,9 @@ static int parse_options(int argc, char **argv, struct launcher_config *cfg, con
 			break;
 		case 'p':
 			if (parse_number(optarg, PVHV_MAX_VCPUS, &cpus) || cpus == 0)
-				return bad_usage(argv, "--cpus '%s': give a number of CPUs", optarg);
+				return bad_usage(argv, "--cpus '%s': give a number", optarg);
 			if (cpus > DOMAIN_NR_VCPUS)
-				return bad_usage(argv, "--cpus %llu: guests have one CPU, SMP guests are not supported yet",
+				return bad_usage(argv, "--cpus %llu: SMP is not supported yet",
 						 cpus);
 			break;
 		case 'h':

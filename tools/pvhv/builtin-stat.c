@@ -164,12 +164,13 @@ int cmd_stat(int argc, char **argv)
 		switch (c) {
 		case 'i':
 			if (parse_seconds(optarg, &interval_ms))
-				return bad_usage(argv, "--interval '%s': give seconds, such as 2 or 0.5",
+				return bad_usage(argv, "--interval '%s': give seconds, as 2 or 0.5",
 						 optarg);
 			break;
 		case 'c':
 			if (parse_number(optarg, 1000000000, &count) || count == 0)
-				return bad_usage(argv, "--count '%s': give a number from 1", optarg);
+				return bad_usage(argv, "--count '%s': give a number from 1",
+						 optarg);
 			break;
 		case 'j':
 			json = true;

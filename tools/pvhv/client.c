@@ -86,7 +86,7 @@ static int check_greeting(const char *line, struct errmsg *e)
 	if (version == CONTROL_VERSION)
 		return 0;
 	if (version > 0)
-		errmsg_set(e, "was started by another version of pvhv (control protocol %d, this is %d)",
+		errmsg_set(e, "was started by another version of pvhv (protocol %d, not %d)",
 			   version, CONTROL_VERSION);
 	else if (!strncmp(line, "error busy", 10))
 		errmsg_set(e, "its launcher is busy: try again");
@@ -155,7 +155,7 @@ int client_request(struct connection *c, const char *request, unsigned int timeo
 {
 	u64 end = monotonic_ms() + timeout_ms;
 	size_t total = 0;
-	int rc;
+	int rc, kind;
 
 	answer->nr = 0;
 	answer->value = xmalloc(CONTROL_MAX_VALUES * sizeof(*answer->value));
@@ -173,7 +173,8 @@ int client_request(struct connection *c, const char *request, unsigned int timeo
 		if (rc)
 			break;
 		total += strlen(line);
-		switch (total > CONTROL_MAX_ANSWER ? -1 : control_parse_answer(line, &key, &value)) {
+		kind = total > CONTROL_MAX_ANSWER ? -1 : control_parse_answer(line, &key, &value);
+		switch (kind) {
 		case CONTROL_VALUE:
 			if (answer->nr == CONTROL_MAX_VALUES) {
 				errmsg_set(e, "its launcher talks nonsense");

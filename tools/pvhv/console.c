@@ -213,7 +213,7 @@ static void guest_event(void *arg, short revents)
 	input_changed(con);
 }
 
-static void writer_event(void *arg, short revents __unused)
+static void writer_event(void *arg, short revents)
 {
 	struct console *con = arg;
 	u64 count;
@@ -246,7 +246,7 @@ void console_input(struct console *con, const void *data, size_t len)
 	input_changed(con);
 }
 
-static void stdin_event(void *arg, short revents __unused)
+static void stdin_event(void *arg, short revents)
 {
 	struct console *con = arg;
 	u8 in[CONSOLE_INPUT], out[CONSOLE_INPUT + 1];
@@ -322,7 +322,7 @@ static void pty_look(struct console *con)
 	pty_send(con);
 }
 
-static void tick_event(void *arg, short revents __unused)
+static void tick_event(void *arg, short revents)
 {
 	struct console *con = arg;
 	u64 count;

@@ -20,7 +20,7 @@
 #define KICK_MS		10	/* between kicks: one may come just before PVHV_RUN */
 #define KICKS		100
 
-static void on_kick(int sig __unused)
+static void on_kick(int sig)
 {
 }
 
@@ -174,7 +174,8 @@ int domain_start(struct domain *dom, const struct domain_start *start, struct er
 
 	rc = device_ioctl(vcpu->fd, PVHV_SET_REGS, (unsigned long)&regs);
 	if (rc < 0)
-		return errmsg_set(e, "the host refuses the kernel's start state: %s", strerror(-rc));
+		return errmsg_set(e, "the host refuses the kernel's start state: %s",
+				  strerror(-rc));
 
 	sigaction(KICK_SIGNAL, &kick, NULL);
 	sigfillset(&all);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,8 +87,8 @@ int layout_plan(struct layout *l, const struct kernel *k, u64 memory, u64 initrd
 				  strlen(cmdline), GUEST_CMDLINE_MAX);
 	*culprit = LAYOUT_KERNEL;
 	if (k->segment[0].gpa < GUEST_LOW_END)
-		return errmsg_set(e, "wants to be loaded at 0x%llx, where the start information goes: link it to 0x%llx or above",
-				  k->segment[0].gpa, MIB);
+		return errmsg_set(e, "loads at 0x%llx over the start information: link it higher",
+				  k->segment[0].gpa);
 
 	/* a guest told mem=N does not see what is above it */
 	if (mem) {
@@ -109,12 +110,12 @@ int layout_plan(struct layout *l, const struct kernel *k, u64 memory, u64 initrd
 
 	if (k->end <= memory && room && find_room(k, GUEST_INITRD_LIMIT, room) == 0) {
 		*culprit = LAYOUT_INITRD;
-		return errmsg_set(e, "has %llu MiB, more than fits beside the kernel below 4 GiB: make it smaller",
+		return errmsg_set(e, "does not fit below 4 GiB with its %llu MiB: make it smaller",
 				  initrd_size / MIB);
 	}
 	if (kernel_limit < memory) {
 		*culprit = LAYOUT_APPEND;
-		return errmsg_set(e, "leaves too little memory with mem=: kernel and initrd need %lluM",
+		return errmsg_set(e, "has a mem= that is too low: kernel and initrd need %lluM",
 				  (page_align(k->end) + room + MIB - 1) / MIB);
 	}
 
@@ -123,10 +124,10 @@ int layout_plan(struct layout *l, const struct kernel *k, u64 memory, u64 initrd
 	if (room && !find_room(k, needed, room))
 		needed = max(needed, GUEST_INITRD_MIN) + room;
 	if (needed > GUEST_MAX_MEMORY)
-		return errmsg_set(e, "wants to be loaded up to 0x%llx, beyond any memory: copy or build it again",
+		return errmsg_set(e, "loads up to 0x%llx, beyond any memory: build it again",
 				  k->end);
 	needed = (needed + MIB - 1) / MIB;
-	return errmsg_set(e, "needs at least %lluM of memory%s, the guest has %s: give --memory %lluM or more",
+	return errmsg_set(e, "needs at least %lluM of memory%s, not %s: give --memory %lluM",
 			  needed, room ? " with this initrd" : "",
 			  format_size(memory, size, sizeof(size)), needed);
 }
@@ -177,11 +178,11 @@ int guest_load(u8 *ram, const struct layout *l, const struct kernel *k,
 	};
 	int rc;
 
-	_Static_assert(sizeof(info) % 8 == 0 &&
-		       sizeof(info) + sizeof(map) <= GUEST_CMDLINE - GUEST_START_INFO,
-		       "the start information fits in its page");
-	_Static_assert(GUEST_CMDLINE_MAX < GUEST_LOW_END - GUEST_CMDLINE,
-		       "the command line fits in its page");
+	static_assert(sizeof(info) % 8 == 0 &&
+		      sizeof(info) + sizeof(map) <= GUEST_CMDLINE - GUEST_START_INFO,
+		      "the start information fits in its page");
+	static_assert(GUEST_LOW_END - GUEST_CMDLINE > GUEST_CMDLINE_MAX,
+		      "the command line fits in its page");
 
 	*culprit = LAYOUT_KERNEL;
 	if (kernel_load(k, ram, e))
@@ -191,7 +192,7 @@ int guest_load(u8 *ram, const struct layout *l, const struct kernel *k,
 	if (l->initrd) {
 		rc = image_read(initrd, 0, ram + l->initrd, l->initrd_size);
 		if (rc == -EIO)
-			return errmsg_set(e, "became smaller while it was read: copy or build it again");
+			return errmsg_set(e, "became smaller while it was read: try again");
 		if (rc)
 			return errmsg_set(e, "cannot be read: %s", strerror(-rc));
 	}

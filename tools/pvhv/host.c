@@ -103,6 +103,11 @@ static void check_platform(struct host *h)
 {
 	char text[16384], *flags, *end;
 
+	read_file(h, "/sys/kernel/realtime", text, sizeof(text));
+	if (text[0] == '1')
+		add(h, true, "preempt-rt", "boot a kernel without PREEMPT_RT",
+		    "this is a PREEMPT_RT kernel");
+
 	read_file(h, "/sys/hypervisor/guest_type", text, sizeof(text));
 	if (!strncmp(text, "PV", 2) && !isalnum((unsigned char)text[2]))
 		add(h, true, "xen-pv", "use a host that is not a Xen PV domain",
@@ -115,6 +120,12 @@ static void check_platform(struct host *h)
 	end = strchr(++flags, '\n');
 	if (end)
 		*end = '\0';
+	if (!has_word(flags, "nx"))
+		add(h, true, "unsupported-cpu", "turn it on in the firmware's setup",
+		    "the CPU has no NX, or it is turned off");
+	if (!has_word(flags, "syscall"))
+		add(h, true, "unsupported-cpu", "use another machine",
+		    "the CPU has no SYSCALL");
 	/* QEMU and the clouds show sev_es to guests only when they are */
 	if (has_word(flags, "hypervisor") && has_word(flags, "sev_es"))
 		add(h, true, "sev-es", "use a virtual machine without SEV-ES",
@@ -264,13 +275,13 @@ static void check_memory(struct host *h)
 			    available / MIB, MIN_MEMORY / MIB);
 		else if (available < DEFAULT_MEMORY)
 			add(h, false, "low-memory", "free some memory, or give guests less",
-			    "%llu MiB of memory are available, a guest gets %llu unless told otherwise",
+			    "%llu MiB of memory are available; the default for guests is %llu",
 			    available / MIB, DEFAULT_MEMORY / MIB);
 	}
 	if (!getrlimit(RLIMIT_AS, &limit) && limit.rlim_cur != RLIM_INFINITY &&
 	    limit.rlim_cur < DEFAULT_MEMORY)
 		add(h, false, "memory-limit", "ulimit -v unlimited",
-		    "processes may have %llu MiB of address space, a guest gets %llu unless told otherwise",
+		    "processes may have %llu MiB of memory; the default for guests is %llu",
 		    (u64)limit.rlim_cur / MIB, DEFAULT_MEMORY / MIB);
 }
 

@@ -8,6 +8,8 @@
 
 #include "image.h"
 
+#define REGULAR	"give a regular file"
+
 static int image_slurp(struct image *img, struct errmsg *e)
 {
 	size_t room = 0;
@@ -18,12 +20,12 @@ static int image_slurp(struct image *img, struct errmsg *e)
 			u8 *mem;
 
 			if (room >= IMAGE_MAX_SLURP)
-				return errmsg_set(e, "is not a regular file and has more than %llu MiB: give a regular file",
+				return errmsg_set(e, "has more than %llu MiB: " REGULAR,
 						  IMAGE_MAX_SLURP / MIB);
 			room = room ? room * 2 : 1 * MIB;
 			mem = realloc(img->mem, room);
 			if (!mem)
-				return errmsg_set(e, "does not fit into memory: give a regular file");
+				return errmsg_set(e, "does not fit into memory: " REGULAR);
 			img->mem = mem;
 		}
 		n = read(img->fd, img->mem + img->size, room - img->size);

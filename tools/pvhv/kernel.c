@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
-#include <elf.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <linux/elf.h>
 
 #include <pvhv/hypercall.h>
 #include <pvhv/start_info.h>
@@ -14,6 +15,8 @@
 #define MAX_NOTES		(1 * MIB)
 
 #define BUILD_AGAIN	"copy or build it again"
+#define BUILD_GUEST	"build it with CONFIG_PVHV_GUEST=y"
+#define GIVE_VMLINUX	"give a kernel (vmlinux, bzImage)"
 
 /* Offsets in the setup header of a bzImage: Documentation/x86/boot.rst */
 #define SETUP_SECTS		0x1f1
@@ -57,10 +60,10 @@ struct seen_notes {
 static int parse_notes(struct kernel *k, const u8 *p, u64 len, u64 align,
 		       struct seen_notes *seen, struct errmsg *e)
 {
-	while (len >= sizeof(Elf64_Nhdr)) {
+	while (len >= sizeof(struct elf64_note)) {
 		u64 name_room, desc_room;
 		const u8 *name, *desc;
-		Elf64_Nhdr note;
+		struct elf64_note note;
 		int rc = 0;
 
 		memcpy(&note, p, sizeof(note));
@@ -97,7 +100,7 @@ static int parse_notes(struct kernel *k, const u8 *p, u64 len, u64 align,
 	return 0;
 }
 
-static int read_notes(struct kernel *k, const Elf64_Phdr *ph, struct seen_notes *seen,
+static int read_notes(struct kernel *k, const struct elf64_phdr *ph, struct seen_notes *seen,
 		      struct errmsg *e)
 {
 	u8 *buf;
@@ -116,7 +119,7 @@ static int read_notes(struct kernel *k, const Elf64_Phdr *ph, struct seen_notes 
 	return rc;
 }
 
-static int add_segment(struct kernel *k, const Elf64_Phdr *ph, struct errmsg *e)
+static int add_segment(struct kernel *k, const struct elf64_phdr *ph, struct errmsg *e)
 {
 	struct kernel_segment *s;
 	unsigned int i;
@@ -127,9 +130,10 @@ static int add_segment(struct kernel *k, const Elf64_Phdr *ph, struct errmsg *e)
 		return errmsg_set(e, "has a segment with more bytes in the file than in memory: "
 				  BUILD_AGAIN);
 	if (!range_in(ph->p_offset, ph->p_filesz, 0, k->elf.size))
-		return errmsg_set(e, "is truncated (%llu bytes, a segment ends at %llu): "
-				  BUILD_AGAIN, k->elf.size, (u64)(ph->p_offset + ph->p_filesz));
-	if (ph->p_paddr + ph->p_memsz < ph->p_paddr || ph->p_vaddr + ph->p_memsz - 1 < ph->p_vaddr)
+		return errmsg_set(e, "is truncated (%llu bytes of %llu): " BUILD_AGAIN,
+				  k->elf.size, (u64)(ph->p_offset + ph->p_filesz));
+	if (ph->p_paddr + ph->p_memsz < ph->p_paddr ||
+	    ph->p_vaddr + ph->p_memsz - 1 < ph->p_vaddr)
 		return errmsg_set(e, "has a segment that wraps around the address space: "
 				  BUILD_AGAIN);
 	if (k->nr_segments == KERNEL_MAX_SEGMENTS)
@@ -156,11 +160,11 @@ static int check_segments(struct kernel *k, struct errmsg *e)
 	unsigned int i;
 
 	if (k->nr_segments == 0)
-		return errmsg_set(e, "has nothing to load: give a linked kernel (vmlinux)");
+		return errmsg_set(e, "has nothing to load: " GIVE_VMLINUX);
 	for (i = 0; i < k->nr_segments; i++) {
 		if (i && s[i - 1].gpa + s[i - 1].mem_size > s[i].gpa)
-			return errmsg_set(e, "has segments that overlap at physical address 0x%llx: "
-					  BUILD_AGAIN, s[i].gpa);
+			return errmsg_set(e, "has segments that overlap at 0x%llx: " BUILD_AGAIN,
+					  s[i].gpa);
 		if (range_in(k->entry, 1, s[i].gva, s[i].mem_size))
 			entry_found = true;
 		if (range_in(k->root, GUEST_PAGE_SIZE, s[i].gpa, s[i].mem_size))
@@ -171,7 +175,8 @@ static int check_segments(struct kernel *k, struct errmsg *e)
 		return errmsg_set(e, "has its pvhv entry point 0x%llx outside its segments: "
 				  BUILD_AGAIN, k->entry);
 	if (!root_found || k->root % GUEST_PAGE_SIZE)
-		return errmsg_set(e, "has its pvhv page-table root 0x%llx %s: " BUILD_AGAIN, k->root,
+		return errmsg_set(e, "has its pvhv page-table root 0x%llx %s: " BUILD_AGAIN,
+				  k->root,
 				  root_found ? "not at a page's start" : "outside its segments");
 	return 0;
 }
@@ -179,8 +184,8 @@ static int check_segments(struct kernel *k, struct errmsg *e)
 static int parse_elf(struct kernel *k, struct errmsg *e)
 {
 	struct seen_notes seen = { 0 };
-	Elf64_Phdr ph[MAX_PROGRAM_HEADERS];
-	Elf64_Ehdr eh;
+	struct elf64_phdr ph[MAX_PROGRAM_HEADERS];
+	struct elf64_hdr eh;
 	unsigned int i;
 	int rc;
 
@@ -190,16 +195,15 @@ static int parse_elf(struct kernel *k, struct errmsg *e)
 	if (eh.e_ident[EI_CLASS] != ELFCLASS64)
 		return errmsg_set(e, "is a 32-bit ELF file: give an x86-64 kernel");
 	if (eh.e_ident[EI_DATA] != ELFDATA2LSB || eh.e_machine != EM_X86_64)
-		return errmsg_set(e, "is for another machine (ELF machine %u): give an x86-64 kernel",
+		return errmsg_set(e, "is for another machine (%u): give an x86-64 kernel",
 				  eh.e_machine);
 	if (eh.e_ident[EI_VERSION] != EV_CURRENT || eh.e_version != EV_CURRENT)
 		return errmsg_set(e, "has an unknown ELF version: " BUILD_AGAIN);
 	if (eh.e_type != ET_EXEC)
-		return errmsg_set(e, "is not an executable at fixed addresses (ELF type %u): give a kernel (vmlinux)",
-				  eh.e_type);
+		return errmsg_set(e, "is no kernel (ELF type %u): " GIVE_VMLINUX, eh.e_type);
 	if (eh.e_phnum == 0)
-		return errmsg_set(e, "has no program headers: give a linked kernel (vmlinux)");
-	if (eh.e_phentsize != sizeof(Elf64_Phdr) || eh.e_phnum > MAX_PROGRAM_HEADERS)
+		return errmsg_set(e, "has no program headers: " GIVE_VMLINUX);
+	if (eh.e_phentsize != sizeof(struct elf64_phdr) || eh.e_phnum > MAX_PROGRAM_HEADERS)
 		return errmsg_set(e, "has broken ELF program headers: " BUILD_AGAIN);
 	rc = image_read(&k->elf, eh.e_phoff, ph, eh.e_phnum * sizeof(*ph));
 	if (rc)
@@ -216,12 +220,12 @@ static int parse_elf(struct kernel *k, struct errmsg *e)
 	}
 
 	if (!seen.entry && !seen.root && !seen.abi)
-		return errmsg_set(e, "cannot run under pvhv (no pvhv notes): build it with CONFIG_PVHV_GUEST=y");
+		return errmsg_set(e, "cannot run under pvhv (it has no pvhv notes): " BUILD_GUEST);
 	if (!seen.entry || !seen.root || !seen.abi)
-		return errmsg_set(e, "lacks the pvhv note %s: build it again from a complete pvhv tree",
+		return errmsg_set(e, "lacks the pvhv note %s: build it from a complete pvhv tree",
 				  !seen.entry ? "ENTRY" : !seen.root ? "ROOT" : "ABI");
 	if (k->abi != PVHV_ABI_VERSION)
-		return errmsg_set(e, "was built for pvhv guest ABI %llu, this is %u: build it with the matching pvhv tree",
+		return errmsg_set(e, "is for guest ABI %llu, not %u: build it with this pvhv tree",
 				  k->abi, PVHV_ABI_VERSION);
 	return check_segments(k, e);
 }
@@ -249,7 +253,7 @@ static int unpack_bzimage(struct kernel *k, const struct image *file, struct err
 	if (rc)
 		return read_error(rc, e);
 	if (get_le(header + SETUP_VERSION, 2) < SETUP_VERSION_PAYLOAD)
-		return errmsg_set(e, "is a bzImage of a kernel older than 2.6.26: give a kernel with CONFIG_PVHV_GUEST=y");
+		return errmsg_set(e, "is older than Linux 2.6.26: give a newer kernel");
 	/* the boot sector and the setup sectors come first; 0 means 4, for old ones */
 	offset = header[SETUP_SECTS] ? header[SETUP_SECTS] : 4;
 	offset = (offset + 1) * 512 + get_le(header + SETUP_PAYLOAD_OFFSET, 4);
@@ -258,7 +262,7 @@ static int unpack_bzimage(struct kernel *k, const struct image *file, struct err
 		return errmsg_set(e, "is a damaged bzImage (payload of %llu bytes): " BUILD_AGAIN,
 				  length);
 	if (!range_in(offset, length, 0, file->size))
-		return errmsg_set(e, "is truncated (%llu bytes, its payload ends at %llu): " BUILD_AGAIN,
+		return errmsg_set(e, "is truncated (%llu bytes of %llu): " BUILD_AGAIN,
 				  file->size, offset + length);
 
 	in = xmalloc(length);
@@ -273,7 +277,7 @@ static int unpack_bzimage(struct kernel *k, const struct image *file, struct err
 		return 0;
 	}
 	format = unpack_format(in, length);
-	elf = unpack(in, length, &elf_size, e);
+	elf = unpack_payload(in, length, &elf_size, e);
 	free(in);
 	if (!elf)
 		return -1;
@@ -281,7 +285,7 @@ static int unpack_bzimage(struct kernel *k, const struct image *file, struct err
 	image_from_memory(&k->elf, elf, elf_size);
 	if (elf_size < SELFMAG || memcmp(elf, ELFMAG, SELFMAG)) {
 		kernel_close(k);
-		return errmsg_set(e, "is a bzImage without an ELF kernel inside: give a Linux kernel");
+		return errmsg_set(e, "is a bzImage without a vmlinux inside: " GIVE_VMLINUX);
 	}
 	return 0;
 }
@@ -292,7 +296,7 @@ int kernel_open(struct kernel *k, const struct image *file, struct errmsg *e)
 
 	memset(k, 0, sizeof(*k));
 	k->elf.fd = -1;
-	if (image_read(file, 0, magic, min(file->size, (u64)sizeof(magic))))
+	if (image_read(file, 0, magic, min_t(u64, file->size, sizeof(magic))))
 		return errmsg_set(e, "cannot be read");
 	if (!memcmp(magic, ELFMAG, SELFMAG)) {
 		strcpy(k->format, "vmlinux");
@@ -302,7 +306,7 @@ int kernel_open(struct kernel *k, const struct image *file, struct errmsg *e)
 		if (unpack_bzimage(k, file, e))
 			return -1;
 	} else {
-		return errmsg_set(e, "is neither an ELF file nor a bzImage: give a vmlinux or bzImage built with CONFIG_PVHV_GUEST=y");
+		return errmsg_set(e, "is neither an ELF file nor a bzImage: " GIVE_VMLINUX);
 	}
 	if (parse_elf(k, e)) {
 		kernel_close(k);

@@ -17,8 +17,8 @@ static void get_state(struct launcher *l, struct pvhv_state *state)
 		domain_state(&l->dom, state);
 }
 
-static int request_info(struct launcher *l, const char *arg __unused, struct strbuf *out,
-			struct errmsg *e __unused)
+static int request_info(struct launcher *l, const char *arg, struct strbuf *out,
+			struct errmsg *e)
 {
 	const struct launcher_config *cfg = l->cfg;
 	struct pvhv_state state;
@@ -77,7 +77,7 @@ static int request_regs(struct launcher *l, const char *arg, struct strbuf *out,
 	return 0;
 }
 
-static int request_stats(struct launcher *l, const char *arg __unused, struct strbuf *out,
+static int request_stats(struct launcher *l, const char *arg, struct strbuf *out,
 			 struct errmsg *e)
 {
 	struct pvhv_stat *stats;
@@ -131,26 +131,26 @@ static int control(struct launcher *l, unsigned int what, struct errmsg *e)
 	return 0;
 }
 
-static int request_pause(struct launcher *l, const char *arg __unused,
-			 struct strbuf *out __unused, struct errmsg *e)
+static int request_pause(struct launcher *l, const char *arg,
+			 struct strbuf *out, struct errmsg *e)
 {
 	return control(l, PVHV_CONTROL_PAUSE, e);
 }
 
-static int request_resume(struct launcher *l, const char *arg __unused,
-			  struct strbuf *out __unused, struct errmsg *e)
+static int request_resume(struct launcher *l, const char *arg,
+			  struct strbuf *out, struct errmsg *e)
 {
 	return control(l, PVHV_CONTROL_RESUME, e);
 }
 
-static int request_stop(struct launcher *l, const char *arg __unused,
-			struct strbuf *out __unused, struct errmsg *e)
+static int request_stop(struct launcher *l, const char *arg,
+			struct strbuf *out, struct errmsg *e)
 {
 	return control(l, PVHV_CONTROL_POWEROFF, e);
 }
 
-static int request_kill(struct launcher *l, const char *arg __unused,
-			struct strbuf *out __unused, struct errmsg *e __unused)
+static int request_kill(struct launcher *l, const char *arg,
+			struct strbuf *out, struct errmsg *e)
 {
 	l->kill_requested = true;
 	launcher_kill(l);

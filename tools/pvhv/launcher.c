@@ -147,7 +147,7 @@ static void restart_domain(struct launcher *l)
 }
 
 /* All vCPU threads are back. */
-static void domain_event(void *arg, short revents __unused)
+static void domain_event(void *arg, short revents)
 {
 	struct launcher *l = arg;
 	int rc;
@@ -197,7 +197,7 @@ static void conclude(struct launcher *l)
 			term_restore();
 		say("domain %s crashed: %s", name, reason);
 		if (l->phase == LAUNCHER_PRESERVED)
-			say("domain %s is kept as it is: pvhv info %s shows it, pvhv kill %s ends it",
+			say("domain %s is kept: pvhv info %s shows it, pvhv kill %s ends it",
 			    name, name, name);
 	} else if (l->kill_signal) {
 		l->status = 128 + l->kill_signal;
@@ -278,7 +278,7 @@ static void suspend(struct launcher *l)
 	console_continued(&l->console);
 }
 
-static void signal_event(void *arg, short revents __unused)
+static void signal_event(void *arg, short revents)
 {
 	struct launcher *l = arg;
 	struct signalfd_siginfo si;
@@ -331,7 +331,7 @@ static int set_up(struct launcher *l)
 	/* its memory is the process's: fails here when that is limited */
 	l->ram = guest_ram_alloc(cfg->memory);
 	if (!l->ram) {
-		say("%s: %llu MiB of address space cannot be had: %s; give less --memory or raise ulimit -v",
+		say("%s: no %llu MiB of memory: %s: give less --memory or raise ulimit -v",
 		    cfg->name, cfg->memory / MIB, strerror(errno));
 		return STATUS_HOST;
 	}
@@ -397,9 +397,7 @@ int launcher_run(struct launcher_config *cfg)
 		printf("pvhv: domain %s: console on %s\n", cfg->name, l->console.pty_name);
 		fflush(stdout);
 	}
-	l->console.help = "\r\npvhv: " ESCAPE_NAME " q or " ESCAPE_NAME " .  kill the guest and quit\r\n"
-			  "pvhv: " ESCAPE_NAME " " ESCAPE_NAME "       type " ESCAPE_NAME "\r\n"
-			  "pvhv: " ESCAPE_NAME " ?            this help\r\n";
+	l->console.help = ESCAPE_HELP_TEXT("kill the guest and quit");
 	console_start(&l->console);
 	connect_domain(l);
 

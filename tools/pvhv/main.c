@@ -42,8 +42,9 @@ const struct command commands[] = {
 		"On a terminal, Ctrl-C and the like reach the guest; Ctrl-] q kills it and quits,\n"
 		"Ctrl-] ? lists the keys.\n"
 		"\n"
-		"Exit status: 0 orderly power-off, 1 usage or bad configuration, 2 refused by the\n"
-		"host, 3 guest crashed, 4 killed by pvhv kill or Ctrl-] q, 128+N killed by signal N.\n",
+		"Exit status: 0 orderly power-off, 1 usage or bad configuration, 2 refused by\n"
+		"the host, 3 guest crashed, 4 killed by pvhv kill or Ctrl-] q, 128+N killed by\n"
+		"signal N.\n",
 	}, {
 		.name = "list", .fn = cmd_list,
 		.summary = "list the domains that run",

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -20,10 +21,12 @@
 
 bool name_valid(const char *name)
 {
-	static const char chars[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
-	size_t len = strspn(name, chars);
+	size_t len;
 
-	return len >= 1 && len <= NAME_MAX_LEN && !name[len] && name[0] != '-';
+	for (len = 0; name[len]; len++)
+		if (!strchr("._-", name[len]) && (!isascii(name[len]) || !isalnum(name[len])))
+			return false;
+	return len >= 1 && len <= NAME_MAX_LEN && name[0] != '-';
 }
 
 struct candidates {

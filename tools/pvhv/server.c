@@ -188,7 +188,7 @@ static struct client *client_place(struct server *srv)
 	return oldest;
 }
 
-static void server_accept(void *arg, short revents __unused)
+static void server_accept(void *arg, short revents)
 {
 	struct server *srv = arg;
 	struct client *c;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <termios.h>
 #include <unistd.h>
@@ -7,7 +8,7 @@
 #include "term.h"
 
 static struct termios saved;
-static volatile sig_atomic_t is_raw;
+static atomic_int is_raw;	/* read by signal handlers */
 
 bool term_is_tty(void)
 {

@@ -23,6 +23,11 @@ void term_restore(void);
 #define ESCAPE_KEY	0x1d		/* Ctrl-] */
 #define ESCAPE_NAME	"Ctrl-]"
 
+#define ESCAPE_HELP_TEXT(quit) \
+	"\r\npvhv: " ESCAPE_NAME " q or " ESCAPE_NAME " .  " quit "\r\n" \
+	"pvhv: " ESCAPE_NAME " " ESCAPE_NAME "       type " ESCAPE_NAME "\r\n" \
+	"pvhv: " ESCAPE_NAME " ?            this help\r\n"
+
 enum escape_action {
 	ESCAPE_NONE,
 	ESCAPE_QUIT,		/* q or . */

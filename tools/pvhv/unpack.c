@@ -132,7 +132,7 @@ static const struct {
 	ssize_t (*unpack)(const u8 *in, size_t len, u8 *out, size_t room);
 } formats[] = {
 	{ "gzip",  "\x1f\x8b\x08", 3, unpack_gzip },
-	{ "xz",    "\xfd" "7zXZ\0", 6, unpack_xz },
+	{ "xz",    "\3757zXZ\0", 6, unpack_xz },
 	{ "lzma",  "\x5d\0\0", 3, unpack_lzma },
 	{ "bzip2", "BZh", 3, unpack_bzip2 },
 	{ "zstd",  "\x28\xb5\x2f\xfd", 4, unpack_zstd },
@@ -158,7 +158,7 @@ const char *unpack_format(const u8 *in, size_t len)
 	return i < 0 ? NULL : formats[i].name;
 }
 
-u8 *unpack(const u8 *in, size_t len, size_t *out_len, struct errmsg *e)
+u8 *unpack_payload(const u8 *in, size_t len, size_t *out_len, struct errmsg *e)
 {
 	int i = find_format(in, len);
 	ssize_t n;
@@ -166,11 +166,11 @@ u8 *unpack(const u8 *in, size_t len, size_t *out_len, struct errmsg *e)
 	u8 *out;
 
 	if (i < 0) {
-		errmsg_set(e, "holds a kernel compressed in a way that is not known: give the vmlinux file");
+		errmsg_set(e, "is compressed in a way that is not known: give the vmlinux");
 		return NULL;
 	}
 	if (!formats[i].unpack) {
-		errmsg_set(e, "is compressed with %s, which is not supported: give the vmlinux file",
+		errmsg_set(e, "is compressed with %s, which is not supported: give the vmlinux",
 			   formats[i].name);
 		return NULL;
 	}
@@ -180,18 +180,18 @@ u8 *unpack(const u8 *in, size_t len, size_t *out_len, struct errmsg *e)
 	}
 	size = get_le32(in + len - SIZE_TRAILER);
 	if (size == 0 || size > UNPACK_MAX) {
-		errmsg_set(e, "is damaged (it would unpack to %u bytes): copy or build it again", size);
+		errmsg_set(e, "is damaged (%u bytes when unpacked): copy or build it again", size);
 		return NULL;
 	}
 	out = malloc(size);
 	if (!out) {
-		errmsg_set(e, "unpacks to %llu MiB, which cannot be had: free some memory",
+		errmsg_set(e, "takes %llu MiB to unpack: free some memory",
 			   size / MIB);
 		return NULL;
 	}
 	n = formats[i].unpack(in, len, out, size);
 	if (n != (ssize_t)size) {
-		errmsg_set(e, "is damaged (the %s data inside cannot be unpacked): copy or build it again",
+		errmsg_set(e, "is damaged (in its %s data): copy or build it again",
 			   formats[i].name);
 		free(out);
 		return NULL;

@@ -18,6 +18,6 @@ const char *unpack_format(const u8 *in, size_t len);
  * appends them to the others). What is unpacked must have just that size.
  * Returns a malloc'ed buffer, or NULL.
  */
-u8 *unpack(const u8 *in, size_t len, size_t *out_len, struct errmsg *e);
+u8 *unpack_payload(const u8 *in, size_t len, size_t *out_len, struct errmsg *e);
 
 #endif

@@ -76,7 +76,7 @@ char *xstrdup(const char *s)
 
 static void strbuf_grow(struct strbuf *s, size_t more)
 {
-	size_t room = max(s->room, (size_t)64);
+	size_t room = max_t(size_t, s->room, 64);
 	char *data;
 
 	while (room - s->len <= more)

@@ -17,14 +17,17 @@ typedef __u32 u32;
 typedef __u64 u64;
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
-#define __printf(f, a)	__attribute__((format(printf, f, a)))
-#define __unused	__attribute__((unused))
-#define min(a, b)	((a) < (b) ? (a) : (b))
-#define max(a, b)	((a) > (b) ? (a) : (b))
+#define __printf(f, a)	__attribute((format(printf, f, a)))
 
-#define KIB		(1ULL << 10)
-#define MIB		(1ULL << 20)
-#define GIB		(1ULL << 30)
+/* Each argument is evaluated once; both are of the type of the first, or given. */
+#define min_t(type, a, b) ({ type __a = (a); type __b = (b); __a < __b ? __a : __b; })
+#define max_t(type, a, b) ({ type __a = (a); type __b = (b); __a > __b ? __a : __b; })
+#define min(a, b)	({ __auto_type __x = (a); min_t(__typeof__(__x), __x, b); })
+#define max(a, b)	({ __auto_type __x = (a); max_t(__typeof__(__x), __x, b); })
+
+#define KIB		1024ULL
+#define MIB		(1024 * KIB)
+#define GIB		(1024 * MIB)
 #define GUEST_PAGE_SIZE	4096ULL
 
 static inline u64 page_align(u64 value)

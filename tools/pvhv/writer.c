@@ -22,8 +22,8 @@ static void *writer_thread(void *arg)
 		while (w->put == w->written)
 			pthread_cond_wait(&w->more, &w->lock);
 		at = w->written % WRITER_BUFFER;
-		len = min(w->put - w->written, (u64)(WRITER_BUFFER - at));
-		len = min(len, (size_t)WRITER_CHUNK);
+		len = min_t(size_t, w->put - w->written, WRITER_BUFFER - at);
+		len = min_t(size_t, len, WRITER_CHUNK);
 		if (w->error)
 			len = w->put - w->written;
 		pthread_mutex_unlock(&w->lock);

@@ -24,7 +24,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import mkelf  # noqa: E402
 
 PVHV = os.path.abspath(sys.argv[1])
-TIMEOUT = 30
+TIMEOUT = 60
 ESC = b"\x1d"
 tests = []
 
@@ -269,13 +269,13 @@ def bad_configuration_is_1(p):
         "text": (b"#!/bin/sh\n" * 100, b"neither an ELF file nor a bzImage"),
         "no-notes": (mkelf.kernel(notes=False), b"CONFIG_PVHV_GUEST"),
         "arm": (mkelf.kernel(machine=183), b"another machine"),
-        "abi": (mkelf.kernel(abi=9), b"guest ABI 9, this is 1"),
+        "abi": (mkelf.kernel(abi=9), b"guest ABI 9, not 1"),
     }
     for name, (contents, words) in files.items():
         path = p.file(name, contents)
         one_line(p.run(kernel=path), 1, b"pvhv: " + path.encode() + b": ", words)
     for args, words in (
-            (["--memory", "1M"], b"needs at least 3M of memory, the guest has 1M: give --memory 3M"),
+            (["--memory", "1M"], b"needs at least 3M of memory, not 1M: give --memory 3M"),
             (["--memory", "0"], b"--memory '0': give a size"),
             (["--memory", "1.5G"], b"give a size"),
             (["--memory", "99999T"], b"--memory: must be"),
@@ -286,8 +286,8 @@ def bad_configuration_is_1(p):
             (["--append", "x" * 2100], b"--append: makes a command line of 2113 bytes"),
             (["--cpus", "2"], b"not supported yet"),
             (["--cpus", "0"], b"--cpus '0'"),
-            (["--console", "vga"], b"give stdio, pty or file:PATH"),
-            (["--console", "file:"], b"give stdio, pty or file:PATH"),
+            (["--console", "vga"], b"not stdio, pty, file:PATH"),
+            (["--console", "file:"], b"not stdio, pty, file:PATH"),
             (["--console", "file:/nonexistent/x"], b"No such file"),
             (["--on-crash", "explode"], b"give preserve or destroy"),
             (["--name", "../x"], b"a name has"),
@@ -306,7 +306,7 @@ def address_space_limit(p):
         return  # needs terabytes of it
     r = subprocess.run(["bash", "-c", 'ulimit -v 1000000; exec "$0" "$@"'] +
                        p.args("--memory", "4G"), capture_output=True, env=p.env, timeout=TIMEOUT)
-    one_line(r, 2, b"4096 MiB of address space", b"ulimit -v")
+    one_line(r, 2, b"no 4096 MiB of memory", b"ulimit -v")
     no_leftovers(p)
 
 
@@ -316,7 +316,7 @@ def memory_is_not_populated(p):
     try:
         read_until(g.stdout, b"cmdline")
     except Failure:
-        if b"address space cannot be had" in g.stderr.read():
+        if b"MiB of memory" in g.stderr.read():
             return  # this machine does not overcommit
         raise
     rss = int(re.search(r"VmRSS:\s+(\d+)", open("/proc/%d/status" % g.pid).read()).group(1))
@@ -359,7 +359,7 @@ def killed_with_blocked_stdout(p):
     time.sleep(0.3)
     start = time.monotonic()
     r = p.cmd("kill", "g")
-    check(r.returncode == 0 and time.monotonic() - start < 8, r)
+    check(r.returncode == 0 and time.monotonic() - start < 9, r)
     ended(g, 4)
 
 
@@ -631,7 +631,7 @@ def second_signal_kills(p):
         g.send_signal(sig)
         time.sleep(0.1)
         g.send_signal(sig)  # too soon: counts as the same
-        time.sleep(0.6)
+        time.sleep(1.5)
         check(g.poll() is None, "killed by the first one")
         g.send_signal(sig)
         ended(g, 128 + sig)
@@ -801,7 +801,7 @@ def stat_command(p):
     check("twenty_three_characters  18446744073709551615" in text, text)
     r = p.cmd("stat", "--interval", "0.2", "--count", "3", "--json", "g")
     samples = [json.loads(line) for line in r.stdout.splitlines()]
-    check(len(samples) == 3 and all(0.1 < s["seconds"] < 2 for s in samples), samples)
+    check(len(samples) == 3 and all(0.1 < s["seconds"] < 20 for s in samples), samples)
     check(samples[0]["counters"]["runs"] == {"total": 2, "rate": 0} and
           samples[0]["counters"]["shadow_pages_now"] == {"total": 7, "rate": None}, samples)
     s = subprocess.Popen([PVHV, "stat", "--interval", "0.1", "g"], stdout=subprocess.PIPE, env=p.env)
@@ -1119,6 +1119,63 @@ def runtime_directories(p):
 
 def stat_mode(path):
     return stat.S_IMODE(os.stat(path).st_mode)
+
+
+@test
+def directories_by_default(p):
+    if os.getuid() != 0:
+        return  # becomes another user below
+    uid = 61234
+    os.chmod(p.dir, 0o755)
+    del p.env["PVHV_RUNTIME_DIR"]
+    p.env["XDG_RUNTIME_DIR"] = "/nonexistent"
+    fallback = "/tmp/pvhv-%d" % uid
+
+    def as_user(*args):
+        return subprocess.run(args, capture_output=True, env=p.env, stdin=subprocess.DEVNULL,
+                              preexec_fn=lambda: (os.setgroups([]), os.setgid(uid), os.setuid(uid)),
+                              timeout=TIMEOUT)
+
+    def clean():
+        subprocess.run(["rm", "-rf", fallback])
+
+    if as_user(PVHV, "version").returncode != 0 or os.access("/run/pvhv", os.F_OK) and \
+            stat_mode("/run/pvhv") & 0o22:
+        return  # that user cannot get here, or /run/pvhv is for all
+    clean()
+    try:
+        r = as_user(*p.args("--memory", "64M", do=["poweroff"]))
+        check(r.returncode == 0, r)
+        check(stat_mode(fallback) == 0o700 and os.stat(fallback).st_uid == uid, "mode or owner")
+        # somebody was there first
+        os.chown(fallback, uid + 1, uid)
+        os.chmod(fallback, 0o755)
+        one_line(as_user(*p.args()), 1, b"belongs to user %d" % (uid + 1))
+        clean()
+        os.symlink("/", fallback)
+        one_line(as_user(*p.args()), 1, b"cannot be used")
+        clean()
+        # the session's directory comes before it
+        xdg = p.path("xdg")
+        os.mkdir(xdg, 0o700)
+        os.chown(xdg, uid, uid)
+        p.env["XDG_RUNTIME_DIR"] = xdg
+        r = as_user(*p.args("--memory", "64M", do=["poweroff"]))
+        check(r.returncode == 0 and os.listdir(xdg) == ["pvhv"] and not os.path.exists(fallback), r)
+        # another user's socket in a shared directory
+        p.run_dir = p.path("shared")
+        os.mkdir(p.run_dir)
+        os.chmod(p.run_dir, 0o1777)
+        p.env["PVHV_RUNTIME_DIR"] = p.run_dir
+        g = p.start()
+        read_until(g.stdout, b"cmdline")
+        one_line(as_user(PVHV, "kill", "g"), 1, b"belongs to another user")
+        check(as_user(PVHV, "list").stdout.count(b"\n") == 1, "list")
+        one_line(as_user(*p.args()), 1, b"exists: give another --name")
+        check(p.cmd("kill", "g").returncode == 0, "kill")
+        ended(g, 4)
+    finally:
+        clean()
 
 
 @test

@@ -21,6 +21,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,7 +47,7 @@ static struct fake_domain {
 	int kick;		/* eventfd: look at the flags */
 	int done;		/* eventfd: the guest has ended */
 	pthread_t guest;
-	volatile bool in_run;
+	atomic_bool in_run;
 	int guest_end, host_end;
 	u8 *ram;
 	u64 size;
@@ -207,7 +208,7 @@ static void obey(const char *word)
 	}
 }
 
-static void boot(void)
+static void start_guest(void)
 {
 	const struct pvhv_start_info *si = (void *)(dom.ram + dom.regs.rsi);
 	const struct pvhv_memmap_entry *map = (void *)(dom.ram + si->memmap);
@@ -263,7 +264,7 @@ static void *guest_thread(void *arg)
 {
 	u64 one = 1;
 
-	boot();
+	start_guest();
 	while (!dom.ended && guest_wait(POLLIN))
 		read_console();
 	if (write(dom.done, &one, sizeof(one)) < 0)
@@ -383,7 +384,7 @@ static int get_stats(struct pvhv_stats *arg)
 	};
 	struct pvhv_stat *user = (void *)(unsigned long)arg->stats;
 
-	memcpy(user, stats, min((size_t)arg->count, ARRAY_SIZE(stats)) * sizeof(*stats));
+	memcpy(user, stats, min_t(size_t, arg->count, ARRAY_SIZE(stats)) * sizeof(*stats));
 	arg->count = ARRAY_SIZE(stats);
 	return 0;
 }

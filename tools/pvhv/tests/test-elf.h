@@ -3,7 +3,7 @@
 #ifndef PVHV_TEST_ELF_H
 #define PVHV_TEST_ELF_H
 
-#include <elf.h>
+#include <linux/elf.h>
 
 #include <pvhv/hypercall.h>
 #include <pvhv/start_info.h>
@@ -14,14 +14,14 @@
 #define TEST_GVA	0xffffffff80200000ULL
 
 struct test_note {
-	Elf64_Nhdr header;
+	struct elf64_note header;
 	char name[8];
 	u8 value[8];	/* u64, at a multiple of 4 */
 };
 
 struct test_elf {
-	Elf64_Ehdr eh;
-	Elf64_Phdr ph[4];	/* text, data with bss, notes, nothing of interest */
+	struct elf64_hdr eh;
+	struct elf64_phdr ph[4];	/* text, data with bss, notes, nothing of interest */
 	struct test_note note[3];
 	u8 text[4096];
 	u8 data[512];
@@ -41,8 +41,8 @@ static inline void test_elf_init(struct test_elf *t)
 			.e_version = EV_CURRENT,
 			.e_entry = TEST_GPA,
 			.e_phoff = offsetof(struct test_elf, ph),
-			.e_ehsize = sizeof(Elf64_Ehdr),
-			.e_phentsize = sizeof(Elf64_Phdr),
+			.e_ehsize = sizeof(struct elf64_hdr),
+			.e_phentsize = sizeof(struct elf64_phdr),
 			.e_phnum = 4,
 		},
 		.ph = {
@@ -66,7 +66,9 @@ static inline void test_elf_init(struct test_elf *t)
 		},
 	};
 	for (i = 0; i < 3; i++) {
-		t->note[i].header = (Elf64_Nhdr){ .n_namesz = 5, .n_descsz = 8, .n_type = types[i] };
+		t->note[i].header = (struct elf64_note){
+			.n_namesz = 5, .n_descsz = 8, .n_type = types[i],
+		};
 		__builtin_memcpy(t->note[i].name, "pvhv\0\0\0", 8);
 		__builtin_memcpy(t->note[i].value, &values[i], 8);
 	}

@@ -15,13 +15,25 @@ static struct kernel one_segment(u64 gpa, u64 end)
 	};
 }
 
-#define LINUX		16 * MIB, 56 * MIB	/* about what a guest kernel takes */
-#define BEYOND		(1ULL << 50)
+/* Where kernels are */
+enum place { LINUX, LINUX_1, HIGH, ACROSS, BEYOND, OVER_INFO, AT_0, BEHIND_INFO };
+
+static const struct { u64 gpa, end; } places[] = {
+	[LINUX]		= { 16 * MIB, 56 * MIB },	/* about what a Linux guest takes */
+	[LINUX_1]	= { 16 * MIB, 56 * MIB + 1 },
+	[HIGH]		= { 4 * GIB, 5 * GIB },
+	[ACROSS]	= { 3 * GIB, 5 * GIB },
+	[BEYOND]	= { 0x4000000000000, 0x4000000001000 },
+	[OVER_INFO]	= { 0x2000, 0x8000 },
+	[AT_0]		= { 0, 0x8000 },
+	[BEHIND_INFO]	= { 0x3000, 0x8000 },
+};
 
 static void test_layout(void)
 {
 	static const struct {
-		u64 gpa, end, memory, initrd;
+		enum place kernel;
+		u64 memory, initrd;
 		const char *cmdline;
 		u64 at;			/* of the initrd */
 		enum layout_culprit culprit;
@@ -38,9 +50,9 @@ static void test_layout(void)
 		{ LINUX, 60 * MIB, 4 * MIB, "", 56 * MIB, 0, NULL },
 		/* the limits of initrds */
 		{ LINUX, 8 * GIB, 100 * MIB, "", 4 * GIB - 100 * MIB, 0, NULL },
-		{ 4 * GIB, 5 * GIB, 8 * GIB, 100 * MIB, "", 4 * GIB - 100 * MIB, 0, NULL },
-		{ 3 * GIB, 5 * GIB, 8 * GIB, 2 * GIB, "", GIB, 0, NULL },
-		{ 3 * GIB, 5 * GIB, 8 * GIB, 3 * GIB, "", 0, LAYOUT_INITRD, "below 4 GiB" },
+		{ HIGH, 8 * GIB, 100 * MIB, "", 4 * GIB - 100 * MIB, 0, NULL },
+		{ ACROSS, 8 * GIB, 2 * GIB, "", GIB, 0, NULL },
+		{ ACROSS, 8 * GIB, 3 * GIB, "", 0, LAYOUT_INITRD, "below 4 GiB" },
 		{ LINUX, 64 * GIB, 5 * GIB, "", 0, LAYOUT_INITRD, "below 4 GiB" },
 		/* mem= */
 		{ LINUX, 256 * MIB, 10 * MIB, "mem=128M", 118 * MIB, 0, NULL },
@@ -55,18 +67,18 @@ static void test_layout(void)
 		/* too little memory: how much is needed */
 		{ LINUX, 32 * MIB, 0, "", 0, LAYOUT_KERNEL, "at least 56M" },
 		{ LINUX, 56 * MIB - 4096, 0, "", 0, LAYOUT_KERNEL, "at least 56M" },
-		{ 16 * MIB, 56 * MIB + 1, 56 * MIB, 0, "", 0, LAYOUT_KERNEL, "at least 57M" },
+		{ LINUX_1, 56 * MIB, 0, "", 0, LAYOUT_KERNEL, "at least 57M" },
 		{ LINUX, 64 * MIB, 20 * MIB, "", 0, LAYOUT_KERNEL, "at least 76M" },
 		{ LINUX, 32 * MIB, 8 * MIB, "", 0, LAYOUT_KERNEL, "at least 56M" },
-		{ LINUX, 2 * MIB, 0, "", 0, LAYOUT_KERNEL, "the guest has 2M" },
-		{ BEYOND, BEYOND + 4096, 256 * MIB, 0, "", 0, LAYOUT_KERNEL, "beyond any memory" },
+		{ LINUX, 2 * MIB, 0, "", 0, LAYOUT_KERNEL, "not 2M" },
+		{ BEYOND, 256 * MIB, 0, "", 0, LAYOUT_KERNEL, "beyond any memory" },
 		/* sizes and places that are wrong by themselves */
 		{ LINUX, 0, 0, "", 0, LAYOUT_MEMORY, "multiple of 4K" },
 		{ LINUX, 256 * MIB + 1, 0, "", 0, LAYOUT_MEMORY, "multiple of 4K" },
-		{ LINUX, 1ULL << 62, 0, "", 0, LAYOUT_MEMORY, "16T" },
-		{ 0x2000, 0x8000, 2 * MIB, 0, "", 0, LAYOUT_KERNEL, "start information" },
-		{ 0, 0x8000, 2 * MIB, 0, "", 0, LAYOUT_KERNEL, "start information" },
-		{ 0x3000, 0x8000, 2 * MIB, 4096, "", 2 * MIB - 4096, 0, NULL },
+		{ LINUX, ~0ULL << 62, 0, "", 0, LAYOUT_MEMORY, "16T" },
+		{ OVER_INFO, 2 * MIB, 0, "", 0, LAYOUT_KERNEL, "start information" },
+		{ AT_0, 2 * MIB, 0, "", 0, LAYOUT_KERNEL, "start information" },
+		{ BEHIND_INFO, 2 * MIB, 4096, "", 2 * MIB - 4096, 0, NULL },
 	};
 	enum layout_culprit culprit;
 	struct errmsg e;
@@ -75,15 +87,18 @@ static void test_layout(void)
 	int rc;
 
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct kernel k = one_segment(cases[i].gpa, cases[i].end);
+		struct kernel k = one_segment(places[cases[i].kernel].gpa,
+						 places[cases[i].kernel].end);
 
 		rc = layout_plan(&l, &k, cases[i].memory, cases[i].initrd, cases[i].cmdline,
 				 &culprit, &e);
-		CHECK(!rc == !cases[i].reason, "layout %zu: %s", i, rc ? e.text : "fits");
+		if (!rc)
+			strcpy(e.text, "fits");
+		CHECK(!rc == !cases[i].reason, "layout %zu: %s", i, e.text);
 		if (!rc && !cases[i].reason) {
 			CHECK(l.initrd == cases[i].at, "layout %zu: initrd at 0x%llx", i, l.initrd);
 		} else if (rc && cases[i].reason) {
-			CHECK(culprit == cases[i].culprit || cases[i].gpa == BEYOND,
+			CHECK(culprit == cases[i].culprit || cases[i].kernel == BEYOND,
 			      "layout %zu: culprit %d", i, culprit);
 			CHECK_TEXT(e.text, cases[i].reason);
 		}
@@ -128,7 +143,7 @@ static void test_cmdline(void)
 		{ "init=/x -- console=y", "console=hvc0 init=/x -- console=y" },
 		{ "a=\"b console=c\"", "console=hvc0 a=\"b console=c\"" },
 	};
-	struct kernel k = one_segment(LINUX);
+	struct kernel k = one_segment(16 * MIB, 56 * MIB);
 	char line[GUEST_CMDLINE_MAX + 2];
 	enum layout_culprit culprit;
 	struct errmsg e;
@@ -175,7 +190,8 @@ static void test_load(void)
 	image_from_memory(&file, memcpy(xmalloc(sizeof(elf)), &elf, sizeof(elf)), sizeof(elf));
 	image_from_memory(&initrd, memset(xmalloc(5000), 0x1d, 5000), 5000);
 	CHECK(!kernel_open(&k, &file, &e), "%s", e.text);
-	CHECK(!layout_plan(&l, &k, memory, initrd.size, params.cmdline, &culprit, &e), "%s", e.text);
+	CHECK(!layout_plan(&l, &k, memory, initrd.size, params.cmdline, &culprit, &e), "%s",
+	      e.text);
 	ram = guest_ram_alloc(memory);
 	CHECK(ram, "no RAM");
 

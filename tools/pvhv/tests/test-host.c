@@ -6,7 +6,7 @@
 #include "host.h"
 #include "unit.h"
 
-static char root[] = "/tmp/pvhv-test-XXXXXX";
+static char root[32];
 
 /* Make ROOT/PATH with these contents; NULL: remove it. */
 static void put(const char *path, const char *text)
@@ -31,7 +31,9 @@ static void put(const char *path, const char *text)
 	fclose(f);
 }
 
-#define CPUINFO(flags)	"processor\t: 0\nvendor_id\t: X\nflags\t\t: fpu " flags "\nbugs\t: fred tdx_guest\n"
+#define CPU(flags)	"vendor_id\t: X\nflags\t\t: fpu " flags "\nbugs\t: fred nx\n"
+#define CPUINFO(flags)	CPU("syscall nx " flags)
+#define MEMORY		MEMINFO("900000")
 #define MEMINFO(kib)	"MemTotal:  9999999 kB\nMemFree:  1 kB\nMemAvailable:  " kib " kB\n"
 
 static void test_table(void)
@@ -41,26 +43,29 @@ static void test_table(void)
 		const char *type;	/* of the only problem; NULL: none */
 		bool ready;
 	} cases[] = {
-		{ "x86_64", "6.1.0-56-amd64", NULL, CPUINFO("lm"), MEMINFO("900000"), NULL, true },
-		{ "x86_64", "7.0", NULL, CPUINFO("lm"), MEMINFO("900000"), NULL, true },
-		{ "x86_64", "6.0.19", NULL, CPUINFO("lm"), MEMINFO("900000"), "old-kernel", false },
-		{ "x86_64", "5.10.0-30-amd64", NULL, CPUINFO("lm"), MEMINFO("900000"), "old-kernel",
+		{ "x86_64", "6.1.0-56-amd64", NULL, CPUINFO("lm"), MEMORY, NULL, true },
+		{ "x86_64", "7.0", NULL, CPUINFO("lm"), MEMORY, NULL, true },
+		{ "x86_64", "6.0.19", NULL, CPUINFO("lm"), MEMORY, "old-kernel", false },
+		{ "x86_64", "5.10.0-30-amd64", NULL, CPUINFO("lm"), MEMORY, "old-kernel",
 		  false },
-		{ "aarch64", "6.1.0", NULL, "", MEMINFO("900000"), "wrong-machine", false },
-		{ "i686", "6.1.0", NULL, CPUINFO("pae"), MEMINFO("900000"), "wrong-machine", false },
-		{ "x86_64", "6.1.0", "PV\n", CPUINFO("lm"), MEMINFO("900000"), "xen-pv", false },
-		{ "x86_64", "6.1.0", "PVH\n", CPUINFO("lm"), MEMINFO("900000"), NULL, true },
-		{ "x86_64", "6.1.0", "HVM\n", CPUINFO("lm"), MEMINFO("900000"), NULL, true },
-		{ "x86_64", "6.1.0", NULL, CPUINFO("hypervisor sev_es"), MEMINFO("900000"), "sev-es",
+		{ "aarch64", "6.1.0", NULL, "", MEMORY, "wrong-machine", false },
+		{ "i686", "6.1.0", NULL, CPUINFO("pae"), MEMORY, "wrong-machine", false },
+		{ "x86_64", "6.1.0", "PV\n", CPUINFO("lm"), MEMORY, "xen-pv", false },
+		{ "x86_64", "6.1.0", "PVH\n", CPUINFO("lm"), MEMORY, NULL, true },
+		{ "x86_64", "6.1.0", "HVM\n", CPUINFO("lm"), MEMORY, NULL, true },
+		{ "x86_64", "6.1.0", NULL, CPUINFO("hypervisor sev_es"), MEMORY, "sev-es",
 		  false },
 		/* a host that could start such guests */
-		{ "x86_64", "6.1.0", NULL, CPUINFO("sev sev_es"), MEMINFO("900000"), NULL, true },
-		{ "x86_64", "6.1.0", NULL, CPUINFO("hypervisor tdx_guest"), MEMINFO("900000"), "tdx",
+		{ "x86_64", "6.1.0", NULL, CPUINFO("sev sev_es"), MEMORY, NULL, true },
+		{ "x86_64", "6.1.0", NULL, CPUINFO("hypervisor tdx_guest"), MEMORY, "tdx",
 		  false },
-		{ "x86_64", "6.12", NULL, CPUINFO("fred lm"), MEMINFO("900000"), "fred", false },
-		{ "x86_64", "6.12", NULL, CPUINFO("nofred fredx"), MEMINFO("900000"), NULL, true },
+		{ "x86_64", "6.12", NULL, CPUINFO("fred lm"), MEMORY, "fred", false },
+		{ "x86_64", "6.12", NULL, CPUINFO("nofred fredx"), MEMORY, NULL, true },
 		{ "x86_64", "6.1.0", NULL, CPUINFO("lm"), MEMINFO("60000"), "low-memory", false },
 		{ "x86_64", "6.1.0", NULL, CPUINFO("lm"), MEMINFO("200000"), "low-memory", true },
+		{ "x86_64", "6.1.0", NULL, CPU("syscall lm"), MEMORY, "unsupported-cpu",
+		  false },
+		{ "x86_64", "6.1.0", NULL, CPU("nx lm"), MEMORY, "unsupported-cpu", false },
 		/* a /proc and a /sys that cannot be read are no reason to refuse */
 		{ "x86_64", "6.1.0", NULL, NULL, NULL, NULL, true },
 	};
@@ -81,12 +86,19 @@ static void test_table(void)
 		h.release = cases[i].release;
 		ready = host_check(&h);
 		CHECK(ready == cases[i].ready, "host %zu: ready %d", i, ready);
-		CHECK(h.nr == (cases[i].type != NULL), "host %zu: %u problems", i, h.nr);
+		CHECK(h.nr == !!cases[i].type, "host %zu: %u problems", i, h.nr);
 		if (h.nr && cases[i].type)
 			CHECK(!strcmp(h.problem[0].type, cases[i].type) &&
 			      h.problem[0].is_error == !cases[i].ready && h.problem[0].action[0],
 			      "host %zu: %s", i, h.problem[0].type);
 	}
+	put("/sys/kernel/realtime", "1\n");
+	host_init(&h);
+	h.root = root;
+	h.with_device = false;
+	CHECK(!host_check(&h) && h.nr == 1 && !strcmp(h.problem[0].type, "preempt-rt"),
+	      "PREEMPT_RT");
+	put("/sys/kernel/realtime", NULL);
 	put(HOST_DEFAULT_KERNEL, NULL);
 	host_init(&h);
 	h.root = root;
@@ -105,9 +117,10 @@ static void test_device(void)
 	} cases[] = {
 		{ "missing", NULL, NULL, NULL, "no-module", "insmod" },
 		{ "missing", NULL, "extra/pvhv.ko:\n", NULL, "no-device", "modprobe pvhv" },
-		{ "missing", NULL, "kernel/drivers/net/x.ko.xz: kernel/y.ko\nextra/pvhv.ko.xz:\n", "N\n",
-		  "no-device", "modprobe pvhv" },
-		{ "missing", NULL, "extra/notpvhv.ko: extra/pvhv.ko\n", NULL, "no-module", "insmod" },
+		{ "missing", NULL, "kernel/net/x.ko.xz: kernel/y.ko\nextra/pvhv.ko.xz:\n",
+		  "N\n", "no-device", "modprobe pvhv" },
+		{ "missing", NULL, "extra/notpvhv.ko: extra/pvhv.ko\n", NULL, "no-module",
+		  "insmod" },
 		{ "missing", NULL, "extra/pvhv.ko:\n", "Y\n", "no-device", "sign" },
 		{ "missing", "Live", NULL, NULL, "no-device", "devtmpfs" },
 		{ "denied", "Live", NULL, NULL, "no-permission", "give this user access" },
@@ -146,6 +159,7 @@ void test_host(void)
 {
 	char command[64];
 
+	strcpy(root, "/tmp/pvhv-test-XXXXXX");
 	if (!mkdtemp(root))
 		abort();
 	setenv("PVHV_RUNTIME_DIR", root, 1);

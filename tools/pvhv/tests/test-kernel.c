@@ -38,7 +38,7 @@ static const char *try_open(const void *data, size_t size, struct kernel *k)
 /*
  * Each case writes @value at @offset of the good kernel, twice if need be.
  */
-#define AT(field)	offsetof(struct test_elf, field), sizeof(((struct test_elf *)0)->field)
+#define AT(field)	offsetof(struct test_elf, field)
 
 static const struct {
 	const char *name;
@@ -46,58 +46,64 @@ static const struct {
 	const char *reason;	/* NULL: is fine */
 } spoiled[] = {
 	{ "untouched", {}, NULL },
-	{ "not ELF", { { AT(eh.e_ident[0]), 0 } }, "neither an ELF file nor a bzImage" },
-	{ "32-bit", { { AT(eh.e_ident[EI_CLASS]), ELFCLASS32 } }, "32-bit" },
-	{ "big-endian", { { AT(eh.e_ident[EI_DATA]), ELFDATA2MSB } }, "another machine" },
-	{ "arm64", { { AT(eh.e_machine), EM_AARCH64 } }, "another machine" },
-	{ "i386", { { AT(eh.e_machine), EM_386 } }, "another machine" },
-	{ "version", { { AT(eh.e_version), 9 } }, "unknown ELF version" },
-	{ "object file", { { AT(eh.e_type), ET_REL } }, "give a kernel" },
-	{ "shared object", { { AT(eh.e_type), ET_DYN } }, "give a kernel" },
-	{ "no program headers", { { AT(eh.e_phnum), 0 } }, "no program headers" },
-	{ "too many program headers", { { AT(eh.e_phnum), 0xffff } }, "broken ELF program headers" },
-	{ "size of program headers", { { AT(eh.e_phentsize), 32 } }, "broken ELF program headers" },
-	{ "program headers beyond the end", { { AT(eh.e_phoff), 1 << 20 } }, "truncated" },
-	{ "program headers wrap", { { AT(eh.e_phoff), ~0ULL - 8 } }, "truncated" },
-	{ "segment beyond the end", { { AT(ph[0].p_offset), 1 << 20 } }, "truncated" },
-	{ "segment offset wraps", { { AT(ph[0].p_offset), ~0ULL - 16 } }, "truncated" },
-	{ "segment too long", { { AT(ph[0].p_filesz), 1 << 20 }, { AT(ph[0].p_memsz), 1 << 20 } },
-	  "truncated" },
-	{ "file larger than memory", { { AT(ph[0].p_memsz), 100 } }, "more bytes in the file" },
-	{ "paddr wraps", { { AT(ph[1].p_paddr), ~0ULL - 0x1fff } }, "wraps" },
-	{ "vaddr wraps", { { AT(ph[1].p_vaddr), ~0ULL - 0x1fff } }, "wraps" },
-	{ "memsz wraps", { { AT(ph[1].p_memsz), ~0ULL } }, "wraps" },
-	{ "same place twice", { { AT(ph[1].p_paddr), TEST_GPA } }, "overlap" },
-	{ "overlap by a byte", { { AT(ph[0].p_memsz), 0x2001 } }, "overlap" },
-	{ "touching", { { AT(ph[0].p_memsz), 0x2000 } }, NULL },
-	{ "other order", { { AT(ph[1].p_paddr), TEST_GPA - 0x4000 },
-			   { AT(note[1].value), TEST_GPA - 0x1000 } }, NULL },
-	{ "no segments", { { AT(ph[0].p_type), PT_NULL }, { AT(ph[1].p_type), PT_NULL } },
+	{ "not ELF", { { AT(eh.e_ident[0]), 1, 0 } }, "neither an ELF file nor a bzImage" },
+	{ "32-bit", { { AT(eh.e_ident[EI_CLASS]), 1, ELFCLASS32 } }, "32-bit" },
+	{ "big-endian", { { AT(eh.e_ident[EI_DATA]), 1, ELFDATA2MSB } }, "another machine" },
+	{ "arm64", { { AT(eh.e_machine), 2, EM_AARCH64 } }, "another machine" },
+	{ "i386", { { AT(eh.e_machine), 2, EM_386 } }, "another machine" },
+	{ "version", { { AT(eh.e_version), 4, 9 } }, "unknown ELF version" },
+	{ "object file", { { AT(eh.e_type), 2, ET_REL } }, "give a kernel" },
+	{ "shared object", { { AT(eh.e_type), 2, ET_DYN } }, "give a kernel" },
+	{ "no program headers", { { AT(eh.e_phnum), 2, 0 } }, "no program headers" },
+	{ "too many program headers", { { AT(eh.e_phnum), 2, 0xffff } },
+	  "broken ELF program headers" },
+	{ "size of program headers", { { AT(eh.e_phentsize), 2, 32 } },
+	  "broken ELF program headers" },
+	{ "program headers beyond the end", { { AT(eh.e_phoff), 8, 1 << 20 } }, "truncated" },
+	{ "program headers wrap", { { AT(eh.e_phoff), 8, ~0ULL - 8 } }, "truncated" },
+	{ "segment beyond the end", { { AT(ph[0].p_offset), 8, 1 << 20 } }, "truncated" },
+	{ "segment offset wraps", { { AT(ph[0].p_offset), 8, ~0ULL - 16 } }, "truncated" },
+	{ "segment too long", { { AT(ph[0].p_filesz), 8, 1 << 20 },
+				{ AT(ph[0].p_memsz), 8, 1 << 20 } }, "truncated" },
+	{ "file larger than memory", { { AT(ph[0].p_memsz), 8, 100 } }, "more bytes in the file" },
+	{ "paddr wraps", { { AT(ph[1].p_paddr), 8, ~0ULL - 0x1fff } }, "wraps" },
+	{ "vaddr wraps", { { AT(ph[1].p_vaddr), 8, ~0ULL - 0x1fff } }, "wraps" },
+	{ "memsz wraps", { { AT(ph[1].p_memsz), 8, ~0ULL } }, "wraps" },
+	{ "same place twice", { { AT(ph[1].p_paddr), 8, TEST_GPA } }, "overlap" },
+	{ "overlap by a byte", { { AT(ph[0].p_memsz), 8, 0x2001 } }, "overlap" },
+	{ "touching", { { AT(ph[0].p_memsz), 8, 0x2000 } }, NULL },
+	{ "other order", { { AT(ph[1].p_paddr), 8, TEST_GPA - 0x4000 },
+			   { AT(note[1].value), 8, TEST_GPA - 0x1000 } }, NULL },
+	{ "no segments", { { AT(ph[0].p_type), 4, PT_NULL }, { AT(ph[1].p_type), 4, PT_NULL } },
 	  "nothing to load" },
-	{ "empty segment", { { AT(ph[0].p_filesz), 0 }, { AT(ph[0].p_memsz), 0 } },
+	{ "empty segment", { { AT(ph[0].p_filesz), 8, 0 }, { AT(ph[0].p_memsz), 8, 0 } },
 	  "entry point" },
-	{ "no notes", { { AT(ph[2].p_type), PT_NULL } }, "CONFIG_PVHV_GUEST" },
-	{ "notes of someone else", { { AT(note[0].name), 0x6e6558 /* "Xen" */ } }, "note ENTRY" },
-	{ "name not terminated", { { AT(note[1].header.n_namesz), 4 } }, "broken ELF note" },
-	{ "no ABI", { { AT(note[2].header.n_type), 77 } }, "note ABI" },
-	{ "ABI 2", { { AT(note[2].value), PVHV_ABI_VERSION + 1 } }, "guest ABI" },
-	{ "ABI 0", { { AT(note[2].value), 0 } }, "guest ABI" },
-	{ "short note", { { AT(note[0].header.n_descsz), 4 } }, "4 bytes instead of 8" },
-	{ "double note", { { AT(note[1].header.n_type), PVHV_NOTE_ENTRY } }, "two pvhv notes ENTRY" },
-	{ "note name too long", { { AT(note[2].header.n_namesz), 0xffffffff } }, "broken ELF note" },
-	{ "note too long", { { AT(note[2].header.n_descsz), 0xffffffff } }, "broken ELF note" },
-	{ "note longer by one", { { AT(note[2].header.n_descsz), 9 } }, "broken ELF note" },
-	{ "notes beyond the end", { { AT(ph[2].p_offset), 1 << 20 } }, "truncated" },
-	{ "notes wrap", { { AT(ph[2].p_offset), ~0ULL } }, "truncated" },
-	{ "huge notes", { { AT(ph[2].p_filesz), 1ULL << 60 } }, "ELF notes" },
-	{ "entry outside", { { AT(note[0].value), TEST_GVA + 0x1000 } }, "entry point" },
-	{ "entry 0", { { AT(note[0].value), 0 } }, "entry point" },
-	{ "entry is the last byte", { { AT(note[0].value), TEST_GVA + 0xfff } }, NULL },
-	{ "root outside", { { AT(note[1].value), TEST_GPA + 0x6000 } }, "outside its segments" },
-	{ "root half outside", { { AT(note[1].value), TEST_GPA + 0x5800 } }, "outside its segments" },
-	{ "root unaligned", { { AT(note[1].value), TEST_GPA + 0x3008 } }, "page's start" },
-	{ "root is the last page", { { AT(note[1].value), TEST_GPA + 0x5000 } }, NULL },
-	{ "root wraps", { { AT(note[1].value), ~0ULL - 0xfff } }, "outside its segments" },
+	{ "no notes", { { AT(ph[2].p_type), 4, PT_NULL } }, "CONFIG_PVHV_GUEST" },
+	{ "note of Xen", { { AT(note[0].name), 8, 0x6e6558 /* "Xen" */ } }, "note ENTRY" },
+	{ "name not terminated", { { AT(note[1].header.n_namesz), 4, 4 } }, "broken ELF note" },
+	{ "no ABI", { { AT(note[2].header.n_type), 4, 77 } }, "note ABI" },
+	{ "ABI 2", { { AT(note[2].value), 8, PVHV_ABI_VERSION + 1 } }, "ABI" },
+	{ "ABI 0", { { AT(note[2].value), 8, 0 } }, "ABI" },
+	{ "short note", { { AT(note[0].header.n_descsz), 4, 4 } }, "4 bytes instead of 8" },
+	{ "double note", { { AT(note[1].header.n_type), 4, PVHV_NOTE_ENTRY } },
+	  "two pvhv notes ENTRY" },
+	{ "note name too long", { { AT(note[2].header.n_namesz), 4, 0xffffffff } },
+	  "broken ELF note" },
+	{ "note too long", { { AT(note[2].header.n_descsz), 4, 0xffffffff } },
+	  "broken ELF note" },
+	{ "note longer by one", { { AT(note[2].header.n_descsz), 4, 9 } }, "broken ELF note" },
+	{ "notes beyond the end", { { AT(ph[2].p_offset), 8, 1 << 20 } }, "truncated" },
+	{ "notes wrap", { { AT(ph[2].p_offset), 8, ~0ULL } }, "truncated" },
+	{ "huge notes", { { AT(ph[2].p_filesz), 8, 1ULL << 60 } }, "ELF notes" },
+	{ "entry outside", { { AT(note[0].value), 8, TEST_GVA + 0x1000 } }, "entry point" },
+	{ "entry 0", { { AT(note[0].value), 8, 0 } }, "entry point" },
+	{ "entry is the last byte", { { AT(note[0].value), 8, TEST_GVA + 0xfff } }, NULL },
+	{ "root outside", { { AT(note[1].value), 8, TEST_GPA + 0x6000 } }, "outside its segments" },
+	{ "root half outside", { { AT(note[1].value), 8, TEST_GPA + 0x5800 } },
+	  "outside its segments" },
+	{ "root unaligned", { { AT(note[1].value), 8, TEST_GPA + 0x3008 } }, "page's start" },
+	{ "root is the last page", { { AT(note[1].value), 8, TEST_GPA + 0x5000 } }, NULL },
+	{ "root wraps", { { AT(note[1].value), 8, ~0ULL - 0xfff } }, "outside its segments" },
 };
 
 static void test_spoiled(void)
@@ -335,7 +341,8 @@ static void test_bzimage(void)
 		/* cut off anywhere, it is truncated or no kernel at all */
 		for (j = 1; j < size; j += 7) {
 			reason = try_open(image, j, &k);
-			CHECK(reason, "%s: %zu of %zu bytes are accepted", packers[i].format, j, size);
+			CHECK(reason, "%s: %zu of %zu bytes are accepted", packers[i].format, j,
+			      size);
 			if (reason && j >= 0x250)
 				CHECK_TEXT(reason, "truncated");
 		}
@@ -410,7 +417,7 @@ static void test_bzimage_header(void)
 	size = make_bzimage(packed, len, &image);
 	reason = try_open(image, size, &k);
 	CHECK(reason, "text inside a bzImage is accepted");
-	CHECK_TEXT(reason, "without an ELF kernel");
+	CHECK_TEXT(reason, "without a vmlinux");
 	free(image);
 }
 

@@ -26,7 +26,7 @@ static void test_requests(void)
 
 		strcpy(line, cases[i].line);
 		rc = control_parse_request(line, strlen(line), &verb, &arg, &e);
-		CHECK((rc == 0) == (cases[i].verb != NULL), "request '%s': %d", cases[i].line, rc);
+		CHECK((rc == 0) == !!cases[i].verb, "request '%s': %d", cases[i].line, rc);
 		if (!rc)
 			CHECK(!strcmp(verb, cases[i].verb) && !strcmp(arg, cases[i].arg),
 			      "request '%s': '%s' '%s'", cases[i].line, verb, arg);
@@ -91,9 +91,11 @@ static void test_greetings(void)
 {
 	static const struct { const char *line; int version; } cases[] = {
 		{ "pvhv-control 1 web", 1 }, { "pvhv-control 12 web", 12 },
-		{ "pvhv-control 1", -1 }, { "pvhv-control  1 web", -1 }, { "pvhv-control x web", -1 },
+		{ "pvhv-control 1", -1 }, { "pvhv-control  1 web", -1 },
+		{ "pvhv-control x web", -1 },
 		{ "pvhv-control -1 web", -1 }, { "pvhv-control 0 web", -1 },
-		{ "pvhv-control 99999999999999999999 web", -1 }, { "SSH-2.0-OpenSSH", -1 }, { "", -1 },
+		{ "pvhv-control 99999999999999999999 web", -1 },
+		{ "SSH-2.0-OpenSSH", -1 }, { "", -1 },
 	};
 	size_t i;
 

@@ -14,9 +14,9 @@ void test_term(void)
 	} cases[] = {
 		{ "hello", "hello", 5, ESCAPE_NONE, false },
 		{ "\x03\x1a\x1c", "\x03\x1a\x1c", 3, ESCAPE_NONE, false },
-		{ "ab" ESC "q" "cd", "ab", 4, ESCAPE_QUIT, false },
+		{ "ab" ESC "qcd", "ab", 4, ESCAPE_QUIT, false },
 		{ ESC ".", "", 2, ESCAPE_QUIT, false },
-		{ ESC "?" "x", "", 2, ESCAPE_HELP, false },
+		{ ESC "?x", "", 2, ESCAPE_HELP, false },
 		{ "a" ESC ESC "b", "a" ESC "b", 4, ESCAPE_NONE, false },
 		{ ESC "x", ESC "x", 2, ESCAPE_NONE, false },
 		{ "a" ESC, "a", 2, ESCAPE_NONE, true },

@@ -49,7 +49,8 @@ static void test_numbers(void)
 		const char *text;
 		unsigned int ms;	/* 0: refused */
 	} seconds[] = {
-		{ "1", 1000 }, { "0.5", 500 }, { "0.001", 1 }, { "2.25", 2250 }, { "86400", 86400000 },
+		{ "1", 1000 }, { "0.5", 500 }, { "0.001", 1 }, { "2.25", 2250 },
+		{ "86400", 86400000 },
 		{ "0", 0 }, { "0.0", 0 }, { "0.0001", 0 }, { "1.", 0 }, { ".5", 0 }, { "-1", 0 },
 		{ "86401", 0 }, { "86400.001", 0 }, { "1s", 0 }, { "", 0 }, { "1e3", 0 },
 		{ "99999999999999999999", 0 }, { "1.2345", 0 },
@@ -115,8 +116,8 @@ static void test_printing(void)
 		{ "a\"b\\c", "\"a\\\"b\\\\c\"", "a\"b\\c" },
 		{ "a\nb\tc\r", "\"a\\nb\\tc\\u000d\"", "a\\x0ab\\x09c\\x0d" },
 		{ "\x1b[31m\x7f", "\"\\u001b[31m\\u007f\"", "\\x1b[31m\\x7f" },
-		{ "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80", "\"caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80\"",
-		  "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80" },
+		{ "\xc3\xa9 \xe2\x82\xac", "\"\xc3\xa9 \xe2\x82\xac\"", "\xc3\xa9 \xe2\x82\xac" },
+		{ "\xf0\x9f\x98\x80", "\"\xf0\x9f\x98\x80\"", "\xf0\x9f\x98\x80" },
 		/* not UTF-8: a lone byte, overlong, a surrogate, cut short, too large */
 		{ "\xff", "\"\\ufffd\"", "\\xff" },
 		{ "\xc0\x80", "\"\\ufffd\\ufffd\"", "\\xc0\\x80" },
@@ -143,7 +144,8 @@ static void test_names(void)
 {
 	static const struct { const char *name; bool valid; } cases[] = {
 		{ "a", true }, { "web-1.example_2", true }, { "0", true }, { ".x", true },
-		{ "", false }, { "-a", false }, { "a/b", false }, { "../x", false }, { "a b", false },
+		{ "", false }, { "-a", false }, { "a/b", false }, { "../x", false },
+		{ "a b", false },
 		{ "a\nb", false }, { "\xc3\xa9", false }, { "a;b", false },
 		{ "1234567890123456789012345678901234567890123456789012345678901234", true },
 		{ "12345678901234567890123456789012345678901234567890123456789012345", false },

@@ -23,6 +23,12 @@ void check_case(bool good, const char *file, int line, const char *fmt, ...)
 	printf("\n");
 }
 
+void check_text(const char *text, const char *part, const char *file, int line)
+{
+	check_case(text && strstr(text, part), file, line, "'%s' does not have '%s' in it",
+		   text ? text : "(nothing)", part);
+}
+
 u32 test_random(void)
 {
 	static u64 state = 88172645463325252ULL;
