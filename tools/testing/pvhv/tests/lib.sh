@@ -57,6 +57,9 @@ make_guest() {
 	./mkinitrd /tmp/initrd guest/init "$test:test" "$@" || fail "no initrd"
 }
 
+# use_guest FILE: an initrd that is there already
+use_guest() { ln -sfn "$(realpath "$1")" /tmp/initrd; }
+
 # run_guest NAME SECONDS [OPTION]...: a guest with /tmp/initrd to its end.
 # Passes its result lines on; one more result for how it ended.
 run_guest() {
@@ -71,14 +74,21 @@ run_guest() {
 # guest_results NAME STATUS: of a guest that wrote to /tmp/NAME.out
 guest_results() {
 	tr -d '\r' <"/tmp/$1.out" >"/tmp/$1.lines"
-	grep -E '^(ok|not ok) ' "/tmp/$1.lines"
+	grep -E '^(ok|not ok|#) ' "/tmp/$1.lines"
 	if [ "$2" = 0 ] && grep -q '^guest-status 0' "/tmp/$1.lines"; then
 		ok "$1-end"
+		return
+	fi
+	# the guest kernel's complaint if there is one, else the last words
+	why=$(grep -m 1 -E 'WARNING:|BUG:|Oops|Kernel panic|crashed' "/tmp/$1.lines")
+	if [ -n "$why" ]; then
+		grep -m 1 -A 40 -F -- "$why" "/tmp/$1.lines"
 	else
 		tail -n 15 "/tmp/$1.lines"
-		[ "$2" = 124 ] || [ "$2" = 137 ] && set -- "$1" "$2, timeout"
-		not_ok "$1-end" "status $2: $(grep . "/tmp/$1.lines" | tail -n 1)"
+		why=$(grep -v -e '^ok' -e '^$' "/tmp/$1.lines" | tail -n 1)
 	fi
+	[ "$2" != 124 ] && [ "$2" != 137 ] || why="timeout; $why"
+	not_ok "$1-end" "status $2: $why"
 }
 
 # start_guest NAME [OPTION]...: in the background, its pid in $guest_pid

@@ -30,5 +30,5 @@ end power-off 0 'guest-status 0' true
 end init-dies 3 '^pvhv: domain .*crashed.*init' true --append rdinit=/bin/false
 end no-init 3 '^pvhv: domain .*crashed' true --append 'rdinit=/nothing init=/nothing'
 end panic 3 '^pvhv: domain .*crashed.*panic' 'echo c >/proc/sysrq-trigger; sleep 60'
-end reboot 0 '^pvhv: .*reboot' 'reboot -f; sleep 60' --no-reboot
+end reboot 0 'Restarting system' 'reboot -f; sleep 60' --no-reboot
 exit $failed

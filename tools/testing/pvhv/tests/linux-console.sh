@@ -1,0 +1,171 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# run: vm
+# hosts: stock
+# needs: guest programs
+# copy: build/programs:/root/programs
+# timeout: 600
+#
+# The guest's console: a terminal that one types at, with Ctrl-C and the escape
+# key, pvhv console, a pty, a file, standard input that is none.
+. ./lib.sh
+expect=programs/expect
+
+cat >/tmp/shell <<'EOF'
+export PS1='guest# '
+dmesg -n 1
+setsid cttyhack sh
+EOF
+make_guest /tmp/shell
+
+# talk NAME STATUS COMMAND...: by the script on standard input
+talk() {
+	name=$1 wanted=$2
+	shift 2
+	cat >"/tmp/$name.expect"
+	$expect -t 60 "/tmp/$name.expect" "$@" >"/tmp/$name.talk" 2>&1
+	status=$?
+	if [ $status = "$wanted" ]; then
+		ok "$name"
+	else
+		tail -n 25 "/tmp/$name.talk"
+		not_ok "$name" "status $status, not $wanted: $(tail -n 1 "/tmp/$name.talk")"
+	fi
+}
+
+# What is typed is echoed once, and edited; a ^C ends what runs in the guest,
+# and the same for ^Z, ^D and ^\.
+talk terminal 0 pvhv run --name con1 --initrd /tmp/initrd --append quiet <<'EOF'
+wait guest# 
+send echo one-$((40+2))\r
+wait one-42
+wait guest# 
+send echo wrongx\x7f\x7f\x7f\x7f\x7f\x7fright-$((1+1))\r
+wait \nright-2
+not wrong-
+wait guest# 
+send sleep 1000\r
+wait sleep 1000
+run sleep 1
+send \x03
+wait guest# 
+send echo status-$?\r
+wait status-130
+wait guest# 
+send cat\r
+run sleep 1
+send typed\r
+wait typed\r\ntyped
+send \x04
+wait guest# 
+send sleep 1000\r
+run sleep 1
+send \x1c
+wait guest# 
+send sleep 1000\r
+run sleep 1
+send \x1a
+wait guest# 
+send jobs; kill %1\r
+wait sleep 1000
+wait guest# 
+send \x1d?
+wait Ctrl-]
+send echo after-help-$((3+4))\r
+wait after-help-7
+wait guest# 
+send exit\r
+end
+EOF
+
+# The escape key kills the guest, whatever it does.
+talk escape 4 pvhv run --name con2 --initrd /tmp/initrd --append quiet <<'EOF'
+wait guest# 
+send while :; do :; done\r
+run sleep 1
+send \x1dq
+end
+EOF
+
+# More output than anything buffers, and all of it arrives.
+talk long-output 0 pvhv run --name con3 --initrd /tmp/initrd --append quiet <<'EOF'
+wait guest# 
+send stty -echo\r
+wait guest# 
+send seq 1 20000; echo end-of-output\r
+wait end-of-output
+wait guest# 
+send exit\r
+end
+EOF
+tr -d '\r' </tmp/long-output.talk | grep -E '^[0-9]+$' >/tmp/numbers
+seq 1 20000 | cmp - /tmp/numbers >/tmp/cmp 2>&1 && ok long-output-complete ||
+	not_ok long-output-complete "$(cat /tmp/cmp), $(wc -l </tmp/numbers) lines"
+
+# A long line that is pasted at once
+line=$(seq -s, 1 150)
+talk paste 0 pvhv run --name con4 --initrd /tmp/initrd --append quiet <<EOF
+wait guest# 
+send cat >/tmp/x\r
+run sleep 1
+send $line\n$line\n$line\n$line\n$line\n$line\n$line\n$line\r
+send \x04
+wait guest# 
+send sort -u /tmp/x | md5sum; wc -l </tmp/x\r
+wait $(echo "$line" | md5sum | cut -d' ' -f1)
+wait 8
+wait guest# 
+send exit\r
+end
+EOF
+
+# pvhv console: a second terminal at the same guest
+start_guest con5 --append quiet --console file:/tmp/con5.log
+wait_for 60 grep -q 'guest#' /tmp/con5.log || not_ok file-console "$(tail -n 1 /tmp/con5.out)"
+talk attach 0 pvhv console con5 <<'EOF'
+wait attached to con5
+send \r
+wait guest# 
+send echo attached-$((5+5))\r
+wait attached-10
+send sleep 1000\r
+run sleep 1
+send \x03
+wait guest# 
+send \x1dq
+wait detached from con5
+end
+EOF
+kill -0 "$guest_pid" && ok detached || not_ok detached "the guest ended"
+grep -q attached-10 /tmp/con5.log && ok file-console || not_ok file-console "$(tail -n 1 /tmp/con5.log)"
+talk attach-to-the-end 0 pvhv console con5 <<'EOF'
+send exit\r
+wait the end of con5
+end
+EOF
+wait "$guest_pid" && ok file-console-end || not_ok file-console-end "status $?"
+
+# a pty
+start_guest con6 --append quiet --console pty
+pty() { pvhv info con6 | sed -n 's/^console *pty://p'; }
+has_pty() { [ -c "$(pty)" ]; }
+wait_for 60 has_pty || not_ok pty "$(tail -n 1 /tmp/con6.out)"
+talk pty 0 socat -,raw,echo=0 "$(pty),raw,echo=0" <<'EOF'
+run sleep 3
+send \r
+wait guest# 
+send echo by-pty-$((6+7))\r
+wait by-pty-13
+send exit\r
+end
+EOF
+wait "$guest_pid" && ok pty-end || not_ok pty-end "status $?"
+
+# no terminal: what comes from a pipe is typed, its end is no end of the guest
+# shellcheck disable=SC2016 # for the guest
+{ sleep 8; echo 'echo by-pipe-$((2*4)); exit'; } |
+	timeout 60 pvhv run --name con7 --initrd /tmp/initrd --append quiet >/tmp/con7.out 2>&1
+status=$?
+[ $status = 0 ] && grep -q by-pipe-8 /tmp/con7.out && ok pipe ||
+	not_ok pipe "status $status: $(tail -n 1 /tmp/con7.out)"
+exit $failed
