@@ -408,16 +408,28 @@ bool pvhv_root_ok(struct pvhv_domain *d, u64 gpa)
 int pvhv_fault_in(struct pvhv_domain *d, u64 gfn, bool write)
 {
 	struct pvhv_slot *s = find_slot(d, gfn);
+	unsigned long hva;
 	struct page *page;
 	int ret;
 
 	if (!s)
 		return -EFAULT;
-	ret = get_user_pages_fast(s->hva + ((gfn - s->gfn) << PAGE_SHIFT), 1,
-				  write ? FOLL_WRITE : 0, &page);
-	if (ret != 1)
-		return ret < 0 ? ret : -EFAULT;
-	put_page(page);
+	hva = s->hva + ((gfn - s->gfn) << PAGE_SHIFT);
+	for (;;) {
+		ret = get_user_pages_fast(hva, 1, write ? FOLL_WRITE : 0, &page);
+		if (ret != 1)
+			return ret < 0 ? ret : -EFAULT;
+		put_page(page);
+		/*
+		 * What was never written is the zero page to a reader, which
+		 * pvhv_gfn_to_pfn() cannot get: then have a page of its own.
+		 */
+		if (write || get_user_pages_fast_only(hva, 1, 0, &page) == 1)
+			break;
+		write = true;
+	}
+	if (!write)
+		put_page(page);
 	return 0;
 }
 
