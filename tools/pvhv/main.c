@@ -2,9 +2,11 @@
 /*
  * pvhv: run PV Linux guests by the module pvhv.ko.
  */
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdarg.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "builtin.h"
 #include "runtime.h"
@@ -141,11 +143,24 @@ int parse_name(int argc, char **argv, const char **name, int *status)
 	return *name ? 0 : -1;
 }
 
+/* Else the first files to be opened would be taken for stdin and the like. */
+static void open_standard_files(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	const struct command *c;
 	const char *name;
 
+	open_standard_files();
 	if (argc < 2) {
 		say("give a command; pvhv help lists them");
 		return STATUS_USAGE;

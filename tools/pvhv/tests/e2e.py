@@ -435,6 +435,15 @@ def end_of_input_is_not_the_end(p):
 
 
 @test
+def closed_standard_files(p):
+    for close in ("<&-", ">&-", "2>&-", "<&- >&- 2>&-"):
+        r = subprocess.run(["bash", "-c", 'exec "$0" "$@" ' + close] + p.args(do=["poweroff"]),
+                           capture_output=True, env=p.env, stdin=subprocess.DEVNULL,
+                           timeout=TIMEOUT)
+        check(r.returncode == 0, close, r)
+
+
+@test
 def input_from_a_file(p):
     with open(p.file("script", b"one\ntwo\npoweroff\n")) as f:
         g = p.start(stdin=f)
