@@ -15,6 +15,7 @@
 
 static DEFINE_IDA(domids);
 static atomic_t nr_domains = ATOMIC_INIT(0);
+static atomic64_t last_unique_id = ATOMIC64_INIT(0);
 
 int pvhv_nr_domains(void)
 {
@@ -245,11 +246,11 @@ static struct pvhv_domain *domain_alloc(u64 max_pages)
 	pvhv_console_init(d);
 	pvhv_clock_init(d);
 
-	/* 0 means "none" to pvhv_load() */
 	ret = ida_alloc_min(&domids, 1, GFP_KERNEL);
 	if (ret < 0)
 		goto free;
 	d->id = ret;
+	d->unique_id = atomic64_inc_return(&last_unique_id);
 	d->mm = current->mm;
 	mmgrab(d->mm);
 	ret = pvhv_mm_attach(d->mm);

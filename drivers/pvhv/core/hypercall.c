@@ -38,22 +38,6 @@ static long mmu_result(struct pvhv_vcpu *v, int ret)
 	return ret;
 }
 
-static long hc_vcpu_setup(struct pvhv_vcpu *v, const u64 *a)
-{
-	return v->loaded ? need_sleep(v) : pvhv_hc_vcpu_setup(v, a);
-}
-
-static long hc_load_cr3(struct pvhv_vcpu *v, const u64 *a)
-{
-	struct pvhv_mmu_flush fl = { };
-	bool all = a[3] & PVHV_CR3_FLUSH_ALL;
-
-	if (a[3] & ~(u64)PVHV_CR3_FLUSH_ALL || (all && a[1]) || !pvhv_root_ok(v->domain, a[0]))
-		return -PVHV_EINVAL;
-	return mmu_result(v, pvhv_mmu_load_root(&v->domain->mmu, &v->mmu, a[0], a[1], a[2],
-						all, &fl));
-}
-
 /* A flush may be long: do a step, look at signals, go on where it stopped. */
 static long flush_step(struct pvhv_vcpu *v, int ret)
 {
@@ -61,6 +45,21 @@ static long flush_step(struct pvhv_vcpu *v, int ret)
 		return HC_MORE;
 	memset(&v->flush, 0, sizeof(v->flush));
 	return mmu_result(v, ret);
+}
+
+static long hc_vcpu_setup(struct pvhv_vcpu *v, const u64 *a)
+{
+	return v->loaded ? need_sleep(v) : pvhv_hc_vcpu_setup(v, a);
+}
+
+static long hc_load_cr3(struct pvhv_vcpu *v, const u64 *a)
+{
+	bool all = a[3] & PVHV_CR3_FLUSH_ALL;
+
+	if (a[3] & ~(u64)PVHV_CR3_FLUSH_ALL || (all && a[1]) || !pvhv_root_ok(v->domain, a[0]))
+		return -PVHV_EINVAL;
+	return flush_step(v, pvhv_mmu_load_root(&v->domain->mmu, &v->mmu, a[0], a[1], a[2], all,
+						&v->flush));
 }
 
 static long hc_flush_range(struct pvhv_vcpu *v, const u64 *a)
@@ -97,6 +96,9 @@ int pvhv_invlpg(struct pvhv_vcpu *v, u64 gva)
 
 static long hc_mm_drop(struct pvhv_vcpu *v, const u64 *a)
 {
+	/* The bigger it was the longer it takes. */
+	if (v->loaded)
+		return need_sleep(v);
 	pvhv_mmu_mm_drop(&v->domain->mmu, a[0]);
 	return 0;
 }

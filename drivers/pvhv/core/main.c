@@ -4,6 +4,7 @@
  */
 #define pr_fmt(fmt) "pvhv: " fmt
 
+#include <linux/cc_platform.h>
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
@@ -67,8 +68,10 @@ static const char *refusal(void)
 #endif
 	if (boot_cpu_has(X86_FEATURE_TDX_GUEST))
 		return "the host is a TDX guest";
-	if (boot_cpu_has(X86_FEATURE_SEV_ES))
-		return "the host is an SEV-ES guest or may not see its own state";
+	if (cc_platform_has(CC_ATTR_GUEST_STATE_ENCRYPT))
+		return "the host is an SEV-ES guest";
+	if (!boot_cpu_has(X86_FEATURE_PGE))
+		return "the CPU has no global pages";
 	if (!boot_cpu_has(X86_FEATURE_NX))
 		return "the CPU has no NX";
 	if (!boot_cpu_has(X86_FEATURE_SYSCALL))

@@ -133,7 +133,6 @@ int pvhv_gfn_to_pfn(struct pvhv_mmu *mmu, u64 gfn, bool write, u64 *pfn, bool *w
 	/* Pairs with the locked section of notifier_end() */
 	smp_rmb();
 	hva = s->hva + ((gfn - s->gfn) << PAGE_SHIFT);
-	/* FOLL_WRITE also marks the page dirty in the host's eyes. */
 	if (get_user_pages_fast_only(hva, 1, FOLL_WRITE, &page) != 1) {
 		w = false;
 		if (write || get_user_pages_fast_only(hva, 1, 0, &page) != 1)
@@ -141,6 +140,9 @@ int pvhv_gfn_to_pfn(struct pvhv_mmu *mmu, u64 gfn, bool write, u64 *pfn, bool *w
 	}
 	*pfn = page_to_pfn(page);
 	*writable = w;
+	/* The guest may write from now on, which the owner's PTE does not see. */
+	if (w)
+		SetPageDirty(page);
 	put_page(page);
 
 	spin_lock(&m->lock);

@@ -217,7 +217,8 @@ struct pvhv_console {
 
 struct pvhv_domain {
 	struct kref ref;
-	u32 id;
+	u32 id;				/* may be used again, */
+	u64 unique_id;			/* ... this not */
 	struct mm_struct *mm;
 	struct list_head list;
 
@@ -335,6 +336,8 @@ int pvhv_window_map(struct pvhv_domain *d, int vcpu, int page, struct page *p);
 void pvhv_window_free(struct pvhv_domain *d);
 int pvhv_mm_attach(struct mm_struct *mm);
 void pvhv_mm_detach(struct mm_struct *mm);
+
+bool pvhv_host_has_int80(void);
 
 void pvhv_load(struct pvhv_vcpu *v);
 void pvhv_put(struct pvhv_vcpu *v);

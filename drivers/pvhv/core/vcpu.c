@@ -8,6 +8,7 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
+#include <asm/irq_vectors.h>
 #include <asm/processor-flags.h>
 #include <asm/trapnr.h>
 
@@ -131,9 +132,12 @@ static enum pvhv_next handle_exit(struct pvhv_vcpu *v)
 	case X86_TRAP_GP:
 		v->stats.exit_exception++;
 		return pvhv_emulate(v, r->err);
-	case 0x80:
-		v->stats.exit_exception++;
-		pvhv_deliver(v, 0x80, 0);
+	case IA32_SYSCALL_VECTOR:
+		/* Else it was an interrupt of the host's. */
+		if (pvhv_host_has_int80()) {
+			v->stats.exit_exception++;
+			pvhv_deliver(v, IA32_SYSCALL_VECTOR, 0);
+		}
 		return PVHV_CONTINUE;
 	}
 	if (vec < 32) {
@@ -326,7 +330,7 @@ static void get_regs(struct pvhv_vcpu *v, struct pvhv_vcpu_regs *u)
 		.r12 = r->r12, .r13 = r->r13, .r14 = r->r14, .r15 = r->r15,
 		.rip = r->ip, .rflags = r->flags,
 		.fs_base = g->fs_base, .gs_base = g->gs_base,
-		.cr2 = g->cr2, .cr3 = pvhv_mmu_cr3(&v->mmu),
+		.cr2 = v->page ? v->page->cr2 : 0, .cr3 = pvhv_mmu_cr3(&v->mmu),
 		.cs = r->cs, .ds = g->ds, .es = g->es, .fs = g->fs, .gs = g->gs,
 		.ss = r->ss, .mode = g->user_mode,
 	};
@@ -353,8 +357,13 @@ static int set_regs(struct pvhv_vcpu *v, const struct pvhv_vcpu_regs *u)
 	    !pvhv_selector_ok(v, u->fs) || !pvhv_selector_ok(v, u->gs))
 		return -EINVAL;
 	ret = pvhv_mmu_topup(&v->domain->mmu, &v->mmu);
-	if (!ret)
+	while (!ret) {
 		ret = pvhv_mmu_load_root(&v->domain->mmu, &v->mmu, u->cr3, 0, 0, true, &flush);
+		if (ret != 1)
+			break;
+		ret = 0;
+		cond_resched();
+	}
 	if (ret)
 		return ret;
 
@@ -369,7 +378,8 @@ static int set_regs(struct pvhv_vcpu *v, const struct pvhv_vcpu_regs *u)
 	g->user_mode = u->mode;
 	g->fs_base = u->fs_base;
 	g->gs_base = u->gs_base;
-	g->cr2 = u->cr2;
+	if (v->page)
+		v->page->cr2 = u->cr2;
 	g->ds = u->ds;
 	g->es = u->es;
 	g->fs = u->fs;

@@ -211,10 +211,10 @@ out:
  *
  * The kernel half is flushed only by @flush_all. A new hardware root must be
  * loaded in any case (pvhv_mmu_hw_root()); @fl tells whether the TLB is stale
- * as well. May sleep: unlike the flushes this is not done in steps that the
- * caller sees, because the vCPU has no address space before it is done.
+ * as well.
  *
- * Return: 0; -ENOMEM: pvhv_mmu_topup(), then call again.
+ * Return: 0; 1: there is more to flush, call again with the same arguments
+ * before the guest runs; -ENOMEM: pvhv_mmu_topup(), then call again.
  */
 int pvhv_mmu_load_root(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, u64 cr3, u64 ctx_id,
 		       u64 tlb_gen, bool flush_all, struct pvhv_mmu_flush *fl)
@@ -235,8 +235,8 @@ int pvhv_mmu_load_root(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, u64 cr3, 
 	root = mv->root;
 	if (ctx_id && pvhv_root_has_gen(root, tlb_gen))
 		return 0;
-	while (pvhv_flush_step(mmu, mv, 0, last, true, fl))
-		cond_resched();
+	if (pvhv_flush_step(mmu, mv, 0, last, true, fl))
+		return 1;
 	if (ctx_id) {
 		spin_lock(&root->user.lock);
 		root->gen = max(root->gen, tlb_gen);

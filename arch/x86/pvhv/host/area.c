@@ -122,6 +122,12 @@ u64 pvhv_switcher_entry(void)
 	return switcher_entry;
 }
 
+/* Does ring 3 get through the host's gate for INT 0x80? Else it is a device's. */
+bool pvhv_host_has_int80(void)
+{
+	return host_has_int80;
+}
+
 static void set_gate(gate_desc *gate, u64 addr, unsigned int ist, unsigned int dpl)
 {
 	*gate = (gate_desc) {

@@ -29,7 +29,7 @@ struct pvhv_pcid {
  * @pages:	of the area, see switcher.h
  * @data:	kernel's address of the data page
  * @regs:	of the registers at the top of the entry stack
- * @last_domain: id of the domain that ran here last
+ * @last_domain: unique_id of the domain that ran here last
  */
 struct pvhv_area {
 	struct page *pages[SW_NR_PAGES];
@@ -41,7 +41,7 @@ struct pvhv_area {
 	u64 lstar, cstar;
 	struct pvhv_pcid pcid[PVHV_PCID_PAIRS];
 	int next_pcid;
-	u32 last_domain;
+	u64 last_domain;
 };
 
 DECLARE_PER_CPU(struct pvhv_area, pvhv_area);

@@ -28,14 +28,14 @@ static const struct cpuid_mask {
 		~0U,
 		0x0000ff00,		/* CLFLUSH size */
 		~(BIT32(2) | BIT32(3) | BIT32(4) | BIT32(5) | BIT32(6) | BIT32(7) | BIT32(8) |
-		  BIT32(10) | BIT32(11) | BIT32(14) | BIT32(15) | BIT32(18) | BIT32(21) |
+		  BIT32(10) | BIT32(11) | BIT32(14) | BIT32(15) | BIT32(17) | BIT32(18) | BIT32(21) |
 		  BIT32(24)),
 		~(BIT32(7) | BIT32(11) | BIT32(12) | BIT32(14) | BIT32(18) | BIT32(21) |
 		  BIT32(22) | BIT32(28) | BIT32(29) | BIT32(31)) } },
 	{ 0x00000002, -1, { ~0U, ~0U, ~0U, ~0U } },
 	{ 0x00000004, -1, { 0x3fff, ~0U, ~0U, ~0U } },
 	{ 0x00000007, 0, {
-		1,
+		~0U,
 		~(BIT32(1) | BIT32(2) | BIT32(7) | BIT32(10) | BIT32(12) | BIT32(14) |
 		  BIT32(15) | BIT32(20) | BIT32(25)),
 		~(BIT32(3) | BIT32(4) | BIT32(5) | BIT32(7) | BIT32(16) | BIT32(23) |
@@ -141,11 +141,11 @@ void pvhv_cpuid(struct pvhv_vcpu *v, u32 leaf, u32 sub, u32 out[4])
 	switch (leaf) {
 	case 1:
 		out[1] |= v->id << 24 | 1 << 16;
-		/* CR3's low bits are the guest's own bookkeeping */
-		out[2] |= BIT32(17) | BIT32(31);
+		out[2] |= BIT32(31);
 		break;
 	case 7:
 		if (sub == 0) {
+			out[0] = min(out[0], 1U);
 			if (!boot_cpu_has(X86_FEATURE_FSGSBASE))
 				out[1] &= ~BIT32(0);
 			if (!(pvhv_raw_cr4() & X86_CR4_UMIP))

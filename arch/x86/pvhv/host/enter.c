@@ -408,14 +408,25 @@ void pvhv_load(struct pvhv_vcpu *v)
 	check_segments(v);
 	v->segments_live = false;
 
-	if (a->last_domain != v->domain->id) {
+	if (a->last_domain != v->domain->unique_id) {
 		if (boot_cpu_has(X86_FEATURE_USE_IBPB))
 			wrmsrl(MSR_IA32_PRED_CMD, PRED_CMD_IBPB);
-		a->last_domain = v->domain->id;
+		a->last_domain = v->domain->unique_id;
 	}
+	h->cr4 = pvhv_raw_cr4();
 	v->loaded = true;
 	v->cpu = smp_processor_id();
 	v->stats.loads++;
+#ifdef CONFIG_SCHED_INFO
+	/* Being runnable but not running is what the guest calls stolen. */
+	if (v->page) {
+		WRITE_ONCE(v->page->steal_seq, v->page->steal_seq + 1);
+		smp_wmb();	/* odd, then the value */
+		WRITE_ONCE(v->page->steal_ns, current->sched_info.run_delay);
+		smp_wmb();	/* the value, then even */
+		WRITE_ONCE(v->page->steal_seq, v->page->steal_seq + 1);
+	}
+#endif
 	local_irq_enable();
 }
 
@@ -428,6 +439,7 @@ void pvhv_put(struct pvhv_vcpu *v)
 	struct pvhv_host_state *h = &v->host;
 	struct pvhv_area *a;
 	struct sw_guest *g;
+	u16 gs;
 
 	local_irq_disable();
 	a = this_cpu_ptr(&pvhv_area);
@@ -444,7 +456,8 @@ void pvhv_put(struct pvhv_vcpu *v)
 		loadsegment(ds, h->ds);
 		loadsegment(es, h->es);
 		loadsegment(fs, h->fs);
-		if (g->gs != h->gs)
+		savesegment(gs, gs);
+		if (gs != h->gs)
 			load_gs_index(h->gs);
 		if (g->ldt || h->ldt)
 			asm volatile("lldt %w0" : : "q" (h->ldt));
@@ -475,6 +488,7 @@ void pvhv_put(struct pvhv_vcpu *v)
 	fpu_save(v);
 	write_pkru(h->pkru);
 	v->loaded = false;
+	v->segments_live = false;
 	v->cpu = -1;
 	local_irq_enable();
 	kernel_fpu_end();
@@ -613,7 +627,8 @@ void pvhv_enter(struct pvhv_vcpu *v)
 		/* Through the host's gate: its IRET also unblocks NMIs. */
 		asm volatile("int $2" : : : "memory");
 	}
-	if (vec >= FIRST_EXTERNAL_VECTOR && vec < 256 && vec != IA32_SYSCALL_VECTOR) {
+	if (vec >= FIRST_EXTERNAL_VECTOR && vec < 256 &&
+	    (vec != IA32_SYSCALL_VECTOR || !pvhv_host_has_int80())) {
 		v->stats.exit_interrupt++;
 		host_interrupt(d, vec);
 	}

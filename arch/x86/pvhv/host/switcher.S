@@ -156,7 +156,7 @@ sw_enter_window_end:
 /* The registers are still in their frame: nothing was pushed over it. */
 sw_enter_abort:
 	lea	REGS_BASE, %rsp
-	movq	$2, (15 * 8)(%rsp)
+	movq	$SW_VEC_ABORT, (15 * 8)(%rsp)
 	jmp	sw_exit
 
 sw_enter_wrmsr_gs:
@@ -381,7 +381,7 @@ sw_sysret_abort:
 	push	$SW_USER_CS
 	push	%rcx
 	push	$0
-	push	$2
+	push	$SW_VEC_ABORT
 	PUSH_GPRS
 	jmp	sw_exit
 
@@ -463,7 +463,7 @@ sw_iret_window_end:
 
 sw_iret_abort:
 	push	$0
-	push	$2
+	push	$SW_VEC_ABORT
 	PUSH_GPRS
 	jmp	sw_exit
 

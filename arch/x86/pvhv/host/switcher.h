@@ -48,6 +48,7 @@
 #define SW_VEC_BAD_RETURN	0x105	/* IRET to the guest faulted; its error code */
 #define SW_VEC_FATAL		0x106	/* exception in the switcher: our bug */
 #define SW_VEC_DONE		0x107	/* set by C: the exit has been handled */
+#define SW_VEC_ABORT		0x108	/* an NMI or #MC came in a window, see xx_pending */
 
 /* sw_data.flags */
 #define SW_F_FSGSBASE	0x01

@@ -198,8 +198,7 @@ static void do_load(struct pvhv_mmu_vcpu *mv, int mm)
 	u64 id = rnd(4) ? READ_ONCE(ctx[mm]) : 0;
 	bool all = !rnd(64);
 
-	while (pvhv_mmu_load_root(&mmu, mv, cr3[mm], id, atomic64_read(&gen[mm]), all,
-				  &fl) == -ENOMEM)
+	while (pvhv_mmu_load_root(&mmu, mv, cr3[mm], id, atomic64_read(&gen[mm]), all, &fl))
 		pvhv_mmu_topup(&mmu, mv);
 }
 
