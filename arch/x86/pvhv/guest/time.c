@@ -40,6 +40,10 @@ static u64 pvhv_clock_read(void)
 {
 	u64 ns;
 
+	/* Then the page says nothing. */
+	if (unlikely(!(pvhv_features & PVHV_F_CLOCK_STABLE)))
+		return pvhv_hypercall0(PVHV_HC_GET_TIME);
+
 	preempt_disable_notrace();
 	ns = pvclock_clocksource_read(this_cpu_read(pvhv_pvti));
 	preempt_enable_notrace();
