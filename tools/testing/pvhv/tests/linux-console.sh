@@ -66,7 +66,7 @@ send sleep 1000\r
 run sleep 1
 send \x1a
 wait guest# 
-send jobs; kill %1\r
+send jobs; kill -9 %1\r
 wait sleep 1000
 wait guest# 
 send \x1d?
@@ -92,7 +92,7 @@ talk long-output 0 pvhv run --name con3 --initrd /tmp/initrd --append quiet <<'E
 wait guest# 
 send stty -echo\r
 wait guest# 
-send seq 1 20000; echo end-of-output\r
+send echo; seq 1 20000; echo end-of-output\r
 wait end-of-output
 wait guest# 
 send exit\r

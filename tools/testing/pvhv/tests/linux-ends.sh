@@ -2,22 +2,22 @@
 # SPDX-License-Identifier: GPL-2.0
 # run: vm
 # hosts: stock debug
-# needs: guest
+# needs: guest programs
+# copy: build/programs:/root/programs
 # timeout: 600
 #
 # How a Linux guest can end, and what pvhv run makes of it.
 . ./lib.sh
 
-# end NAME WANTED REGEX GUEST-COMMAND [OPTION]...
+# end NAME WANTED REGEX INITRD [OPTION]...: its status, and what it says
 end() {
-	name=$1 wanted=$2 regex=$3
-	echo "$4" >/tmp/test
+	name=$1 wanted=$2 regex=$3 initrd=$4
 	shift 4
-	make_guest /tmp/test
-	timeout -k 5 120 pvhv run --name "end-$name" --initrd /tmp/initrd "$@" \
-		</dev/null >/tmp/out 2>&1
+	timeout -k 5 120 pvhv run --name "end-$name" --initrd "$initrd" "$@" \
+		</dev/null >/tmp/raw 2>&1
 	status=$?
-	if [ $status = "$wanted" ] && tr -d '\r' </tmp/out | grep -qE -- "$regex"; then
+	tr -d '\r' </tmp/raw >/tmp/out
+	if [ $status = "$wanted" ] && grep -qE -- "$regex" /tmp/out; then
 		ok "$name"
 	else
 		tail -n 10 /tmp/out
@@ -26,9 +26,64 @@ end() {
 	[ -z "$(pvhv list | sed 1d)" ] || not_ok "$name-list" "$(pvhv list | tail -n 1)"
 }
 
-end power-off 0 'guest-status 0' true
-end init-dies 3 '^pvhv: domain .*crashed.*init' true --append rdinit=/bin/false
-end no-init 3 '^pvhv: domain .*crashed' true --append 'rdinit=/nothing init=/nothing'
-end panic 3 '^pvhv: domain .*crashed.*panic' 'echo c >/proc/sysrq-trigger; sleep 60'
-end reboot 0 'Restarting system' 'reboot -f; sleep 60' --no-reboot
+# Arbitrary static programs as the whole user space of an arbitrary initrd,
+# made with nothing but cpio
+arbitrary() {
+	rm -rf /tmp/root && mkdir -p /tmp/root/dev
+	cp "programs/$1" /tmp/root/init
+	mknod /tmp/root/dev/console c 5 1
+	(cd /tmp/root && find . | cpio -o -H newc 2>/dev/null) >"/tmp/$1.cpio"
+}
+arbitrary init-off
+arbitrary init-exit
+end power-off 0 '^hello from init-off, pid 1$' /tmp/init-off.cpio
+end arguments 0 '^argument some$' /tmp/init-off.cpio --append 'quiet x=1 -- some words'
+grep -q '^environment x=1$' /tmp/out && grep -q '^argument words$' /tmp/out &&
+	ok environment || not_ok environment "$(grep -E '^(arg|env)' /tmp/out)"
+end init-exits 3 '^pvhv: domain .*crashed: .*Attempted to kill init! exitcode=0x00000700' \
+	/tmp/init-exit.cpio
+grep -q '^hello from init-exit$' /tmp/out && ok init-ran || not_ok init-ran "no hello"
+gzip -k /tmp/init-off.cpio
+end gzip 0 '^hello from init-off' /tmp/init-off.cpio.gz
+end bzimage 0 '^hello from init-off' /tmp/init-off.cpio --kernel /usr/lib/pvhv/bzImage-guest
+# RAM of more and less than one page of page tables
+end little-memory 0 '^hello from init-off' /tmp/init-off.cpio --memory 64M --append quiet
+end odd-memory 0 '^hello from init-off' /tmp/init-off.cpio --memory 99M --append quiet
+end much-memory 0 '^hello from init-off' /tmp/init-off.cpio --memory 5G --append quiet
+
+end no-init 3 '^pvhv: domain .*crashed: .*No working init' /tmp/init-off.cpio \
+	--append 'quiet rdinit=/nothing init=/nothing'
+end no-root 3 '^pvhv: domain .*crashed: .*Unable to mount root' /dev/null --append quiet
+
+# Reboot: the guest is started again by the same process, or not
+end no-reboot 0 '^hello' /tmp/init-off.cpio --no-reboot --append 'quiet -- reboot'
+[ "$(grep -c '^hello' /tmp/out)" = 1 ] && ok no-reboot-once || not_ok no-reboot-once "again"
+pvhv run --name again --initrd /tmp/init-off.cpio --append 'quiet -- reboot' \
+	</dev/null >/tmp/again.out 2>&1 &
+pid=$!
+rebooted() { [ "$(grep -c '^hello' /tmp/again.out)" -ge 3 ]; }
+wait_for 120 rebooted && ok reboot || not_ok reboot "$(tail -n 1 /tmp/again.out)"
+reboots=$(pvhv info again | awk '$1 == "reboots" {print $2}')
+[ "$reboots" -ge 2 ] && ok reboots-counted || not_ok reboots-counted "'$reboots'"
+pvhv kill again
+wait $pid
+[ $? = 4 ] && ok reboot-kill || not_ok reboot-kill "pvhv run did not end with 4"
+
+# Panics: by the guest's own will, in an interrupt, and with a reboot after it
+make_guest guest/sysrq
+end panic 3 '^pvhv: domain .*crashed: .*sysrq triggered crash' /tmp/initrd --append do=c
+end power-off-by-sysrq 0 '.' /tmp/initrd --append 'quiet do=o'
+end panic-reboots 3 '^pvhv: domain .*crashed: .*sysrq triggered crash' /tmp/initrd \
+	--append 'quiet panic=-1 do=c'
+
+# A guest that halts is there until somebody ends it.
+pvhv run --name halted --initrd /tmp/init-off.cpio --append '-- halt' </dev/null >/tmp/halted.out 2>&1 &
+pid=$!
+wait_for 60 said halted 'System halted' && sleep 1 && kill -0 $pid && ok halt ||
+	not_ok halt "$(tail -n 1 /tmp/halted.out)"
+kill -TERM $pid
+sleep 1
+kill -TERM $pid 2>/dev/null
+wait $pid
+[ $? = 143 ] && ok halt-terminate || not_ok halt-terminate "pvhv run did not end with 143"
 exit $failed

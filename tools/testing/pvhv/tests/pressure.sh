@@ -36,7 +36,7 @@ echo max >$group/memory.max
 # proactive reclaim, compaction and huge pages while it runs
 echo always >/sys/kernel/mm/transparent_hugepage/enabled
 echo 100 >/sys/kernel/mm/transparent_hugepage/khugepaged/scan_sleep_millisecs
-echo 'fill 96 25' >/tmp/test
+echo 'fill 96 12' >/tmp/test
 make_guest /tmp/test programs/fill
 start=$(swapped)
 sh -c 'echo $$ >/sys/fs/cgroup/guest/cgroup.procs; exec timeout -k 5 300 \
@@ -45,7 +45,7 @@ pid=$!
 while kill -0 $pid 2>/dev/null; do
 	echo 40M >$group/memory.reclaim
 	echo 1 >/proc/sys/vm/compact_memory
-	sleep 0.3
+	sleep 1
 done 2>/dev/null
 wait $pid
 guest_results reclaimed $?
