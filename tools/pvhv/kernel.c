@@ -61,22 +61,21 @@ static int parse_notes(struct kernel *k, const u8 *p, u64 len, u64 align,
 		       struct seen_notes *seen, struct errmsg *e)
 {
 	while (len >= sizeof(struct elf64_note)) {
-		u64 name_room, desc_room;
+		u64 desc_at, next_at;
 		const u8 *name, *desc;
 		struct elf64_note note;
 		int rc = 0;
 
 		memcpy(&note, p, sizeof(note));
-		p += sizeof(note);
-		len -= sizeof(note);
-		name_room = ((u64)note.n_namesz + align - 1) & ~(align - 1);
-		desc_room = ((u64)note.n_descsz + align - 1) & ~(align - 1);
+		/* offsets in the note are aligned: matters when 8 is the alignment */
+		desc_at = (sizeof(note) + note.n_namesz + align - 1) & ~(align - 1);
+		next_at = (desc_at + note.n_descsz + align - 1) & ~(align - 1);
 		/* The padding of the last one may be missing. */
-		if (note.n_namesz > len || (note.n_descsz && name_room > len) ||
-		    (note.n_descsz && note.n_descsz > len - name_room))
+		if (sizeof(note) + note.n_namesz > len ||
+		    (note.n_descsz && desc_at + note.n_descsz > len))
 			return errmsg_set(e, "has a broken ELF note: " BUILD_AGAIN);
-		name = p;
-		desc = p + name_room;
+		name = p + sizeof(note);
+		desc = p + desc_at;
 
 		if (note.n_namesz == sizeof(PVHV_NOTE_NAME) &&
 		    !memcmp(name, PVHV_NOTE_NAME, sizeof(PVHV_NOTE_NAME))) {
@@ -92,10 +91,10 @@ static int parse_notes(struct kernel *k, const u8 *p, u64 len, u64 align,
 			if (rc)
 				return rc;
 		}
-		if (name_room + desc_room >= len)
+		if (next_at >= len)
 			break;
-		p += name_room + desc_room;
-		len -= name_room + desc_room;
+		p += next_at;
+		len -= next_at;
 	}
 	return 0;
 }

@@ -153,6 +153,38 @@ static void test_good(void)
 	image_close(&file);
 }
 
+/* Notes in a segment that is aligned to 8: offsets within a note are, too */
+static void test_notes_of_8(void)
+{
+	static const u32 types[] = { PVHV_NOTE_ENTRY, PVHV_NOTE_ROOT, PVHV_NOTE_ABI };
+	static const u64 values[] = { TEST_GVA, TEST_GPA + 0x2000, PVHV_ABI_VERSION };
+	struct test_elf elf;
+	const char *reason;
+	struct kernel k;
+	u8 *p;
+	int i;
+
+	test_elf_init(&elf);
+	p = elf.text;
+	/* one with a name of 4, as .note.gnu.property has it */
+	memcpy(p, "\4\0\0\0\20\0\0\0\5\0\0\0GNU", 16);
+	p += 32;
+	for (i = 0; i < 3; i++, p += 32) {
+		struct elf64_note note = { .n_namesz = 5, .n_descsz = 8, .n_type = types[i] };
+
+		memcpy(p, &note, sizeof(note));
+		memcpy(p + 12, "pvhv", 5);
+		memcpy(p + 24, &values[i], 8);
+	}
+	elf.ph[2].p_offset = offsetof(struct test_elf, text);
+	elf.ph[2].p_filesz = p - elf.text;
+	elf.ph[2].p_align = 8;
+	reason = try_open(&elf, sizeof(elf), &k);
+	CHECK(!reason, "notes aligned to 8: %s", reason);
+	elf.ph[2].p_align = 4;
+	CHECK(try_open(&elf, sizeof(elf), &k), "they are no notes aligned to 4");
+}
+
 /* Shorter by any number of bytes, it must be refused as truncated. */
 static void test_truncated(void)
 {
@@ -425,6 +457,7 @@ void test_kernel(void)
 {
 	test_good();
 	test_spoiled();
+	test_notes_of_8();
 	test_truncated();
 	test_random_bytes();
 	test_bzimage();
