@@ -84,7 +84,10 @@ void pvhv_root_free(struct pvhv_mmu *mmu, struct pvhv_root *root)
 	kfree(root);
 }
 
-/* Empty a root that is loaded nowhere and in no list. May sleep. */
+/*
+ * Empty a root that is loaded nowhere and in no list. What CPUs have cached of
+ * it is known to tlb_gen if it was anything of the guest's. May sleep.
+ */
 static void root_clear(struct pvhv_mmu *mmu, struct pvhv_root *root)
 {
 	u64 *pml4 = root->pml4[PVHV_KERNEL_MODE];
@@ -101,8 +104,6 @@ static void root_clear(struct pvhv_mmu *mmu, struct pvhv_root *root)
 		for_each_set_bit(i, mmu->kernel.map, 256)
 			pml4[256 + i] = 0;
 	}
-	/* what CPUs have cached of it must not be found under its next id */
-	atomic64_inc(&mmu->tlb_gen);
 	root->ctx_id = 0;
 	root->gen = 0;
 	root->dead = false;
