@@ -11,9 +11,9 @@
  * Who calls what, and in which context:
  *
  *   may sleep		pvhv_mmu_init/destroy, _vcpu_init/destroy, _topup,
- *			_mm_drop, _load_root
- *   no spinlocks held	_flush_*_step: they call pvhv_mmu_host_flush(), but do
- *			not sleep by themselves
+ *			_mm_drop
+ *   no spinlocks held	_load_root, _flush_*_step: they call
+ *			pvhv_mmu_host_flush(), but do not sleep by themselves
  *   anywhere		pvhv_mmu_fault, _translate, _sync_hints, _hw_root
  *   MMU notifier	pvhv_mmu_invalidate_begin/end
  *

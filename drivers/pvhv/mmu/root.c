@@ -18,7 +18,6 @@
  * the guest takes for non-canonical are mapped nowhere.
  */
 #include <linux/hash.h>
-#include <linux/sched.h>
 #include <linux/slab.h>
 
 #include "mmu_internal.h"

@@ -405,10 +405,11 @@ void testvm_load(struct testvm *vm, u64 cr3, u64 ctx, u64 gen)
 	struct pvhv_mmu_flush fl = {};
 	int r;
 
-	while ((r = pvhv_mmu_load_root(&vm->mmu, vm->v, cr3, ctx, gen, false, &fl)))
-		KUNIT_ASSERT_TRUE(vm->test, r == 1 || (r == -ENOMEM &&
-							!pvhv_mmu_topup(&vm->mmu, vm->v)));
-	KUNIT_ASSERT_EQ(vm->test, r, 0);
+	while ((r = pvhv_mmu_load_root(&vm->mmu, vm->v, cr3, ctx, gen, false, &fl))) {
+		if (r == -ENOMEM)
+			r = pvhv_mmu_topup(&vm->mmu, vm->v) ?: 1;
+		KUNIT_ASSERT_EQ(vm->test, r, 1);
+	}
 }
 
 void testvm_load_all(struct testvm *vm, u64 cr3)
@@ -416,10 +417,11 @@ void testvm_load_all(struct testvm *vm, u64 cr3)
 	struct pvhv_mmu_flush fl = {};
 	int r;
 
-	while ((r = pvhv_mmu_load_root(&vm->mmu, vm->v, cr3, 0, 0, true, &fl)))
-		KUNIT_ASSERT_TRUE(vm->test, r == 1 || (r == -ENOMEM &&
-							!pvhv_mmu_topup(&vm->mmu, vm->v)));
-	KUNIT_ASSERT_EQ(vm->test, r, 0);
+	while ((r = pvhv_mmu_load_root(&vm->mmu, vm->v, cr3, 0, 0, true, &fl))) {
+		if (r == -ENOMEM)
+			r = pvhv_mmu_topup(&vm->mmu, vm->v) ?: 1;
+		KUNIT_ASSERT_EQ(vm->test, r, 1);
+	}
 }
 
 struct pvhv_mmu_flush testvm_flush(struct testvm *vm, u64 start, u64 end, u64 gen, u64 flags)
