@@ -122,7 +122,7 @@ static int pvhv_do_read_msr(unsigned int msr, u64 *val)
 		*val = this_cpu_read(pvhv_vcpu_page.user_gs_base);
 		return 0;
 	case MSR_GS_BASE:
-		*val = (unsigned long)this_cpu_ptr(&fixed_percpu_data);
+		*val = (unsigned long)raw_cpu_ptr(&fixed_percpu_data);
 		return 0;
 	case MSR_FS_BASE:
 		if (!pvhv_fsgsbase)
