@@ -156,7 +156,7 @@ struct pvhv_vcpu {
 
 	struct pvhv_slow slow;
 	bool want_topup;		/* MMU caches ran low where nobody could wait */
-	u32 apf_flags;			/* the page fault is KVM's below us, see host_async_fault() */
+	u32 apf_flags;			/* KVM's below us: pvhv_async_fault_wait() */
 	u8 bad_return;			/* exception of SW_VEC_BAD_RETURN */
 	enum pvhv_next next;
 	u64 hints[PVHV_VP_MAX_HINTS];

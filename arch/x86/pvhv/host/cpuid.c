@@ -28,7 +28,8 @@ static const struct cpuid_mask {
 		~0U,
 		0x0000ff00,		/* CLFLUSH size */
 		~(BIT32(2) | BIT32(3) | BIT32(4) | BIT32(5) | BIT32(6) | BIT32(7) | BIT32(8) |
-		  BIT32(10) | BIT32(11) | BIT32(14) | BIT32(15) | BIT32(17) | BIT32(18) | BIT32(21) |
+		  BIT32(10) | BIT32(11) | BIT32(14) | BIT32(15) | BIT32(17) | BIT32(18) |
+		  BIT32(21) |
 		  BIT32(24)),
 		~(BIT32(7) | BIT32(11) | BIT32(12) | BIT32(14) | BIT32(18) | BIT32(21) |
 		  BIT32(22) | BIT32(28) | BIT32(29) | BIT32(31)) } },

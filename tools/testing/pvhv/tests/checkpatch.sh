@@ -14,8 +14,9 @@ git ls-files -co --exclude-standard '*.c' '*.h' '*.S' >/tmp/pvhv-checkpatch.$$
 trap 'rm -f /tmp/pvhv-checkpatch.$$' EXIT
 while read -r file; do
 	[ -f "$file" ] || continue
-	# A line "TYPE path" is an exception of one file only.
-	more=$(awk -v f="$file" '!/^#/ && NF == 2 && $2 == f {print $1}' \
+	# "TYPE path" is an exception of one file, or of a "directory/".
+	more=$(awk -v f="$file" '!/^#/ && NF == 2 && ($2 == f ||
+			($2 ~ /\/$/ && index(f, $2) == 1)) {print $1}' \
 		scripts/checkpatch-exceptions | paste -sd,)
 	perl "$tree/scripts/checkpatch.pl" --root="$tree" --strict --no-tree --terse \
 		--show-types --no-summary --max-line-length=100 \

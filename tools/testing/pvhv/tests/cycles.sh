@@ -27,7 +27,8 @@ for i in $(seq 1 200); do
 	cycle "$i" || fail "cycle $i: $(tail -n 1 /tmp/out)"
 done
 ok cycles
-# 8 MiB: 40 KiB for each domain, the noise of the host's own caches
-same_counts nothing-lost "$before" "$(host_counts)" 8192
+# Free memory alone is noisy, by 20 MiB here: per-CPU lists and caches of the
+# host. The objects are counted exactly.
+same_counts nothing-lost "$before" "$(host_counts)" 49152
 modprobe -r pvhv && ok unloads || not_ok unloads "modprobe -r fails"
 exit $failed
