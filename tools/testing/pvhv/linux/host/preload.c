@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Loaded into pvhv run by LD_PRELOAD, to change what its process is like:
+ *
+ *	PVHV_STORM=USEC		a signal to each vCPU thread every USEC, which
+ *				interrupts PVHV_RUN
+ *	PVHV_MERGEABLE=1	guest RAM is for KSM
+ *	PVHV_NO_HUGE=1		no huge pages for guest RAM
+ */
+#define _GNU_SOURCE
+#include <linux/pvhv.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef sigev_notify_thread_id
+#define sigev_notify_thread_id	_sigev_un._tid
+#endif
+
+int ioctl(int fd, unsigned long request, ...);
+
+static void on_signal(int sig)
+{
+	(void)sig;
+}
+
+static void start_storm(const char *usec)
+{
+	struct sigaction sa = { .sa_handler = on_signal };
+	struct sigevent ev = {
+		.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGUSR1,
+		.sigev_notify_thread_id = syscall(SYS_gettid),
+	};
+	long ns = atol(usec) * 1000;
+	struct itimerspec its = { { 0, ns }, { 0, ns } };
+	sigset_t set;
+	timer_t timer;
+
+	sigaction(SIGUSR1, &sa, NULL);
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+	if (timer_create(CLOCK_MONOTONIC, &ev, &timer) || timer_settime(timer, 0, &its, NULL))
+		abort();
+}
+
+int ioctl(int fd, unsigned long request, ...)
+{
+	static __thread int started;
+	const char *usec = getenv("PVHV_STORM");
+	void *arg;
+	va_list ap;
+
+	va_start(ap, request);
+	arg = va_arg(ap, void *);
+	va_end(ap);
+	if (request == PVHV_RUN && usec && !started) {
+		started = 1;
+		start_storm(usec);
+	}
+	if (request == PVHV_SET_MEMORY) {
+		struct pvhv_memory *m = arg;
+
+		if (getenv("PVHV_MERGEABLE"))
+			madvise((void *)m->hva, m->size, MADV_MERGEABLE);
+		if (getenv("PVHV_NO_HUGE"))
+			madvise((void *)m->hva, m->size, MADV_NOHUGEPAGE);
+	}
+	return syscall(SYS_ioctl, fd, request, arg);
+}
