@@ -45,14 +45,14 @@ static void numbers(void)
 static void registers(void)
 {
 	struct {
-		uint64_t in[13], out[13], rcx, r11, here, flags;
-		int64_t ret;
+		u64 in[13], out[13], rcx, r11, here, flags;
+		s64 ret;
 	} r;
-	uint64_t flags;
+	u64 flags;
 
 	for (int round = 0; round < 2000; round++) {
 		for (int i = 0; i < 13; i++)
-			r.in[i] = (uint64_t)rnd() << 32 | rnd();
+			r.in[i] = (u64)rnd() << 32 | rnd();
 		/* getppid takes no arguments; DF, AC and the arithmetic flags are free */
 		flags = 0x202 | (rnd() & 0x8d5) | (round % 7 ? 0 : 0x400);
 		r.flags = flags;
@@ -80,11 +80,11 @@ static void registers(void)
 			     "r11", "r12", "r13", "r14", "r15", "memory", "cc");
 		check(r.ret == getppid(), "round %d: returns %ld", round, (long)r.ret);
 		for (int i = 0; i < 12; i++)
-			check(r.in[i] == r.out[i], "round %d: register %d is %#lx, was %#lx", round, i,
-			      r.out[i], r.in[i]);
+			check(r.in[i] == r.out[i], "round %d: register %d is %#lx, was %#lx",
+			      round, i, r.out[i], r.in[i]);
 		check(r.rcx == r.here, "round %d: RCX %#lx, not %#lx", round, r.rcx, r.here);
-		check(r.r11 == flags && r.flags == flags, "round %d: R11 %#lx, flags %#lx, not %#lx",
-		      round, r.r11, r.flags, flags);
+		check(r.r11 == flags && r.flags == flags,
+		      "round %d: R11 %#lx, flags %#lx, were %#lx", round, r.r11, r.flags, flags);
 		if (round % 100 == 0)
 			sched_yield();
 	}
@@ -93,7 +93,7 @@ static void registers(void)
 /* 32-bit code in a 64-bit program: by a far call, and back */
 static void compatibility_mode(void)
 {
-	static const uint8_t code[] = {
+	static const u8 code[] = {
 		0x8c, 0xc8,			/* mov %cs, %eax */
 		0xb9, 42, 0, 0, 0,		/* mov $42, %ecx */
 		0x50, 0x59,			/* push %eax; pop %ecx: 4 bytes each */
@@ -101,12 +101,12 @@ static void compatibility_mode(void)
 		0x53,				/* push %ebx */
 		0xcb,				/* lret */
 	};
-	uint8_t *low = must_map(mmap((void *)0x20000000, 4 * PAGE,
+	u8 *low = must_map(mmap((void *)0x20000000, 4 * PAGE,
 				     PROT_READ | PROT_WRITE | PROT_EXEC,
 				     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0), "mmap");
 	/* the way back is in low memory as well: jmp *%rsi */
-	static const uint8_t back[] = { 0xff, 0xe6 };
-	uint64_t a, c;
+	static const u8 back[] = { 0xff, 0xe6 };
+	u64 a, c;
 
 	memcpy(low, code, sizeof(code));
 	memcpy(low + 512, back, sizeof(back));
@@ -119,7 +119,7 @@ static void compatibility_mode(void)
 			     "pushq $0x23; pushq $0x20000000; lretq\n"
 			     "1: movq %%r12, %%rsp"
 			     : "+a"(a), "=&c"(c) : : "rbx", "rsi", "r12", "memory", "cc");
-		check((uint32_t)a == 0x23 && (uint32_t)c == 0x23, "cs %#lx, ecx %#lx", a, c);
+		check((u32)a == 0x23 && (u32)c == 0x23, "cs %#lx, ecx %#lx", a, c);
 		if (i % 10 == 0)
 			sched_yield();
 	}
@@ -181,7 +181,7 @@ static void kernel_vsyscall(void)
 /* Six arguments, the last on the stack for the fast ways in */
 static void six_arguments(void)
 {
-	uint8_t *p = must_map(mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE,
+	u8 *p = must_map(mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE,
 				   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), "mmap");
 
 	check(p[0] == 0, "contents");

@@ -37,28 +37,28 @@ static bool have_avx(void)
 	return (low & 6) == 6;
 }
 
-static void load_xmm(const uint32_t *from)
+static void load_xmm(const u32 *from)
 {
 #define X(n) "movups " #n "*16(%0), %%xmm" #n "\n"
 	asm volatile(REGISTERS(X) : : "r"(from) : "memory");
 #undef X
 }
 
-static void save_xmm(uint32_t *to)
+static void save_xmm(u32 *to)
 {
 #define X(n) "movups %%xmm" #n ", " #n "*16(%0)\n"
 	asm volatile(REGISTERS(X) : : "r"(to) : "memory");
 #undef X
 }
 
-static void load_ymm(const uint32_t *from)
+static void load_ymm(const u32 *from)
 {
 #define X(n) "vmovups " #n "*32(%0), %%ymm" #n "\n"
 	asm volatile(REGISTERS(X) : : "r"(from) : "memory");
 #undef X
 }
 
-static void save_ymm(uint32_t *to)
+static void save_ymm(u32 *to)
 {
 #define X(n) "vmovups %%ymm" #n ", " #n "*32(%0)\n"
 	asm volatile(REGISTERS(X) : : "r"(to) : "memory");
@@ -66,7 +66,7 @@ static void save_ymm(uint32_t *to)
 }
 
 /* No C code may run between a load and a save: it would use the registers. */
-static void wait_here(uint32_t spins)
+static void wait_here(u32 spins)
 {
 	asm volatile("1: pause; decl %0; jnz 1b" : "+r"(spins) : : "cc");
 }
@@ -83,10 +83,10 @@ static void yield_here(void)
 #endif
 }
 
-static void hold_patterns(uint32_t who, int rounds, bool avx)
+static void hold_patterns(u32 who, int rounds, bool avx)
 {
 	size_t words = NR * (avx ? 8 : 4);
-	uint32_t in[NR * 8], out[NR * 8];
+	u32 in[NR * 8], out[NR * 8];
 
 	for (int round = 0; round < rounds; round++) {
 		for (size_t i = 0; i < words; i++)
@@ -112,7 +112,7 @@ static void hold_patterns(uint32_t who, int rounds, bool avx)
 static void several(bool avx)
 {
 	pid_t pid[3];
-	uint32_t i;
+	u32 i;
 
 	for (i = 0; i < ARRAY_SIZE(pid); i++) {
 		pid[i] = must(fork(), "fork");
@@ -141,7 +141,7 @@ static void avx(void)
 static void x87(void)
 {
 	pid_t pid = must(fork(), "fork");
-	uint16_t cw = pid ? 0x37f : 0x27f, cw2;
+	u16 cw = pid ? 0x37f : 0x27f, cw2;
 	long double sum = 0, sum2;
 
 	for (int round = 0; round < 300; round++) {
@@ -153,7 +153,7 @@ static void x87(void)
 		asm volatile("fnstcw %0" : "=m"(cw2));
 		asm volatile("faddp; fstpt %0" : "=m"(sum2));
 		check(cw == cw2, "control word %#x, not %#x", cw2, cw);
-		check(fabsl(sum2 - 4.14159265358979323846L) < 1e-9L, "pi + 1 is %Lf", sum2);
+		check(fabsl(sum2 - 4.14159265358979323846L) < 0.000000001L, "pi + 1 is %Lf", sum2);
 		sum += sum2;
 	}
 	if (!pid)
@@ -163,8 +163,9 @@ static void x87(void)
 
 static void rounding(void)
 {
+	const float up = 0.333333343f, down = 0.333333313f;
 	pid_t pid = must(fork(), "fork");
-	uint32_t mxcsr = pid ? 0x5f80 : 0x3f80, now;	/* up, down */
+	u32 mxcsr = pid ? 0x5f80 : 0x3f80, now;	/* up, down */
 	volatile float third;
 
 	for (int round = 0; round < 300; round++) {
@@ -174,7 +175,7 @@ static void rounding(void)
 		asm volatile("divss %1, %0" : "+x"(*(float *)&third) : "x"(3.0f));
 		asm volatile("stmxcsr %0" : "=m"(now));
 		check((now & ~0x3f) == mxcsr, "MXCSR %#x, not %#x", now, mxcsr);
-		check(third == (pid ? 0x1.555556p-2f : 0x1.555554p-2f), "1/3 is %a", third);
+		check(third == (pid ? up : down), "1/3 is %a", third);
 	}
 	if (!pid)
 		_exit(0);
@@ -184,7 +185,7 @@ static void rounding(void)
 /* A child starts with the parent's registers, a new program with clean ones. */
 static void inherited(void)
 {
-	uint32_t in[NR * 4], out[NR * 4];
+	u32 in[NR * 4], out[NR * 4];
 	long ret = 57;	/* fork */
 
 	for (size_t i = 0; i < ARRAY_SIZE(in); i++)
@@ -209,7 +210,7 @@ static volatile int handled;
 
 static void clobber(int sig)
 {
-	uint32_t junk[NR * 8];
+	u32 junk[NR * 8];
 
 	memset(junk, sig, sizeof(junk));
 	load_xmm(junk);
@@ -221,7 +222,7 @@ static void clobber(int sig)
 static void signals(void)
 {
 	struct itimerval it = { { 0, 1000 }, { 0, 1000 } };
-	uint64_t end = now_ns() + 15 * SECOND;
+	u64 end = now_ns() + 15 * SECOND;
 	bool wide = have_avx();
 
 	signal(SIGALRM, clobber);
@@ -241,18 +242,19 @@ static void arithmetic(void)
 
 	for (int i = 1; i < 200000; i++)
 		x += 1.0 / i / i;
-	check(fabs(x - 1.644929067) < 1e-8, "pi^2/6 is %.9f", x);
+	check(fabs(x - 1.644929067) < 0.00000001, "pi^2/6 is %.9f", x);
 	for (int i = 0; i < 100; i++) {
 		f = sqrtf(f + 1);
 		l = sqrtl(l + 1);
 	}
-	check(fabsf(f - 1.618034f) < 1e-5f && fabsl(l - 1.6180339887L) < 1e-9L, "%f %Lf", f, l);
+	check(fabsf(f - 1.618034f) < 0.00001f && fabsl(l - 1.6180339887L) < 0.000000001L,
+	      "%f %Lf", f, l);
 }
 
 /* XSAVE as user programs see it fits what CPUID tells. */
 static void xsave(void)
 {
-	static uint8_t area[8192] __attribute__((aligned(64)));
+	static u8 area[8192] __attribute__((aligned(64)));
 	unsigned int a, b, c, d, low, high, sum = 576;
 
 	__cpuid(1, a, b, c, d);

@@ -30,37 +30,37 @@
 
 #define RW	(PROT_READ | PROT_WRITE)
 
-static uint8_t *anon(size_t size, int prot)
+static u8 *anon(size_t size, int prot)
 {
 	return must_map(mmap(NULL, size, prot, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), "mmap");
 }
 
-static uint8_t *shared(size_t size)
+static u8 *shared(size_t size)
 {
 	return must_map(mmap(NULL, size, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0), "mmap");
 }
 
 /* Each word of a page tells which page and of what kind it is. */
-static void fill(uint8_t *p, size_t size, uint32_t kind)
+static void fill(u8 *p, size_t size, u32 kind)
 {
-	uint32_t *w = (uint32_t *)p;
+	u32 *w = (u32 *)p;
 	size_t i;
 
 	for (i = 0; i < size / 4; i++)
-		w[i] = kind ^ (uint32_t)(i * 2654435761u);
+		w[i] = kind ^ (u32)(i * 2654435761u);
 }
 
-static void verify(const uint8_t *p, size_t size, uint32_t kind, const char *what)
+static void verify(const u8 *p, size_t size, u32 kind, const char *what)
 {
-	const uint32_t *w = (const uint32_t *)p;
+	const u32 *w = (const u32 *)p;
 	size_t i;
 
 	for (i = 0; i < size / 4; i++)
-		check(w[i] == (kind ^ (uint32_t)(i * 2654435761u)), "%s: word %#zx is %#x, not %#x",
-		      what, i * 4, w[i], kind ^ (uint32_t)(i * 2654435761u));
+		check(w[i] == (kind ^ (u32)(i * 2654435761u)), "%s: word %#zx is %#x, not %#x",
+		      what, i * 4, w[i], kind ^ (u32)(i * 2654435761u));
 }
 
-static void verify_zero(const uint8_t *p, size_t size, const char *what)
+static void verify_zero(const u8 *p, size_t size, const char *what)
 {
 	size_t i;
 
@@ -82,7 +82,7 @@ static void check_fault(const struct fault *f, const volatile void *addr, int co
 
 static void protection(void)
 {
-	uint8_t *p = anon(4 * PAGE, RW);
+	u8 *p = anon(4 * PAGE, RW);
 	struct fault f;
 
 	p[PAGE + 5] = 7;
@@ -122,8 +122,8 @@ static void protection(void)
 static void execution(void)
 {
 	/* mov $imm, %eax; ret */
-	static const uint8_t code[] = { 0xb8, 42, 0, 0, 0, 0xc3 };
-	uint8_t *p = anon(2 * PAGE, RW);
+	static const u8 code[] = { 0xb8, 42, 0, 0, 0, 0xc3 };
+	u8 *p = anon(2 * PAGE, RW);
 	int (*fn)(void) = (int (*)(void))(p + 16);
 	struct fault f;
 
@@ -172,7 +172,7 @@ static void kernel_half(void)
 		{ 0xffffffffff5ff000, "fixmap" },
 		{ 0xfffffffffffff000, "last page" },
 	};
-	uint8_t buf[16];
+	u8 buf[16];
 	struct fault f;
 	size_t i;
 	int fd;
@@ -212,7 +212,7 @@ static void kernel_half(void)
 static void mremap_moves(void)
 {
 	const size_t n = 64;
-	uint8_t *p = anon(n * PAGE, RW), *q, *place;
+	u8 *p = anon(n * PAGE, RW), *q, *place;
 	struct fault f;
 
 	fill(p, n * PAGE, 1);
@@ -239,7 +239,7 @@ static void mremap_moves(void)
 	fill(p, 12 * MIB, 2);
 	q = must_map(mmap(NULL, 32 * MIB, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), "mmap");
 	/* as far from a 2 MiB border as the old place */
-	place = (uint8_t *)((uintptr_t)q & -(2 * MIB)) + 2 * MIB + ((uintptr_t)p & (2 * MIB - 1));
+	place = (u8 *)((uintptr_t)q & -(2 * MIB)) + 2 * MIB + ((uintptr_t)p & (2 * MIB - 1));
 	q = must_map(mremap(p, 12 * MIB, 12 * MIB, MREMAP_MAYMOVE | MREMAP_FIXED, place),
 		     "mremap");
 	verify(q, 12 * MIB, 2, "12 MiB moved");
@@ -249,7 +249,7 @@ static void mremap_moves(void)
 static void copy_on_write(void)
 {
 	const size_t size = 2 * MIB;
-	uint8_t *p = anon(size, RW);
+	u8 *p = anon(size, RW);
 	pid_t pid;
 
 	fill(p, size, 3);
@@ -282,7 +282,7 @@ static void private_files(void)
 {
 	const size_t size = 16 * PAGE;
 	int fd = must(memfd_create("x", 0), "memfd_create");
-	uint8_t *a, *b, *c;
+	u8 *a, *b, *c;
 
 	must(ftruncate(fd, size), "ftruncate");
 	a = must_map(mmap(NULL, size, RW, MAP_SHARED, fd, 0), "mmap");
@@ -295,9 +295,9 @@ static void private_files(void)
 	check(c[0] == (a[0] ^ 1) && a[0] == b[0], "a private write");
 	for (size_t i = 0; i < size; i += 64) {
 		a[i] = i / 64;
-		check(b[i] == (uint8_t)(i / 64), "alias, byte %zu", i);
+		check(b[i] == (u8)(i / 64), "alias, byte %zu", i);
 		b[i] = ~a[i];
-		check(a[i] == (uint8_t)~(i / 64), "alias, byte %zu", i);
+		check(a[i] == (u8)~(i / 64), "alias, byte %zu", i);
 	}
 	/* a hole punched in the file is gone from all mappings */
 	must(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 2 * PAGE, 2 * PAGE),
@@ -317,13 +317,13 @@ static void private_files(void)
 
 static void shared_by_processes(void)
 {
-	volatile uint32_t *p = (void *)shared(64 * PAGE);
+	volatile u32 *p = (void *)shared(64 * PAGE);
 	pid_t pid = must(fork(), "fork");
-	uint32_t i;
+	u32 i;
 
 	/* in turn, each adds one where the other did */
 	for (i = 0; i < 2000; i++) {
-		volatile uint32_t *w = p + i % 64 * (PAGE / 4);
+		volatile u32 *w = p + i % 64 * (PAGE / 4);
 
 		if (pid) {
 			*w += 1;
@@ -349,13 +349,13 @@ static volatile uintptr_t deepest;
 
 static int recurse(int depth)
 {
-	volatile uint8_t here[PAGE];
+	volatile u8 here[PAGE];
 
 	here[0] = depth;
 	deepest = (uintptr_t)here;
 	if (depth > 0 && recurse(depth - 1) != depth - 1)
 		return -1;
-	return here[0] == (uint8_t)depth ? depth : -1;
+	return here[0] == (u8)depth ? depth : -1;
 }
 
 static void overflow(void *unused)
@@ -367,7 +367,7 @@ static void overflow(void *unused)
 static void stack_growth(void)
 {
 	struct rlimit rl = { .rlim_cur = 8 * MIB, .rlim_max = RLIM_INFINITY };
-	uint8_t top;
+	u8 top;
 	struct fault f;
 
 	setrlimit(RLIMIT_STACK, &rl);
@@ -380,7 +380,7 @@ static void stack_growth(void)
 
 static void brk_heap(void)
 {
-	uint8_t *start = sbrk(0), *p;
+	u8 *start = sbrk(0), *p;
 	struct fault f;
 
 	for (int round = 0; round < 5; round++) {
@@ -399,7 +399,7 @@ static void brk_heap(void)
 static void dontneed(void)
 {
 	const size_t n = 512;
-	uint8_t *p = anon(n * PAGE, RW);
+	u8 *p = anon(n * PAGE, RW);
 
 	for (int round = 0; round < 20; round++) {
 		for (size_t i = 0; i < n; i++)
@@ -436,8 +436,8 @@ static long huge_kib(const void *p)
 static void transparent_huge_pages(void)
 {
 	const size_t size = 8 * MIB;
-	uint8_t *raw = anon(size + 2 * MIB, RW);
-	uint8_t *p = (uint8_t *)(((uintptr_t)raw + 2 * MIB - 1) & -(2 * MIB));
+	u8 *raw = anon(size + 2 * MIB, RW);
+	u8 *p = (u8 *)(((uintptr_t)raw + 2 * MIB - 1) & -(2 * MIB));
 	struct fault f;
 	pid_t pid;
 
@@ -478,7 +478,7 @@ static void transparent_huge_pages(void)
 static void hugetlb(void)
 {
 	FILE *f = fopen("/proc/sys/vm/nr_hugepages", "w");
-	uint8_t *p;
+	u8 *p;
 	pid_t pid;
 
 	if (!f)
@@ -512,9 +512,9 @@ static void sparse(void)
 #else
 	const size_t space = 1UL << 30, n = 500;
 #endif
-	uint8_t *p = must_map(mmap(NULL, space, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+	u8 *p = must_map(mmap(NULL, space, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
 				   -1, 0), "mmap");
-	uint64_t state, *place;
+	u64 state, *place;
 
 	must(madvise(p, space, MADV_NOHUGEPAGE), "madvise");
 
@@ -522,7 +522,7 @@ static void sparse(void)
 		state = 1;
 		for (size_t i = 0; i < n; i++) {
 			state = state * 6364136223846793005ULL + 1442695040888963407ULL;
-			place = (uint64_t *)(p + (state >> 16) % (space / PAGE) * PAGE);
+			place = (u64 *)(p + (state >> 16) % (space / PAGE) * PAGE);
 			if (pass == 0)
 				*place = ~(uintptr_t)place;
 			else
@@ -535,7 +535,7 @@ static void sparse(void)
 static void many_mappings(void)
 {
 	const size_t n = 6000;
-	uint8_t *p = anon(n * PAGE, RW);
+	u8 *p = anon(n * PAGE, RW);
 	struct fault f;
 
 	for (size_t i = 0; i < n; i++)
@@ -543,20 +543,20 @@ static void many_mappings(void)
 	for (size_t i = 0; i < n; i += 2)
 		must(mprotect(p + i * PAGE, PAGE, PROT_READ), "mprotect");
 	for (size_t i = 0; i < n; i++)
-		check(p[i * PAGE] == (uint8_t)i, "page %zu", i);
+		check(p[i * PAGE] == (u8)i, "page %zu", i);
 	for (size_t i = 0; i < n; i += 101)
 		check(write_faults(p + i * PAGE, &f) == (i % 2 == 0), "write to page %zu", i);
 	must(mprotect(p, n * PAGE, RW), "mprotect");
 	for (size_t i = 0; i < n; i++)
 		p[i * PAGE] = i + 1;
 	for (size_t i = 0; i < n; i++)
-		check(p[i * PAGE] == (uint8_t)(i + 1), "page %zu", i);
+		check(p[i * PAGE] == (u8)(i + 1), "page %zu", i);
 }
 
 static void *handle_faults(void *arg)
 {
 	int fd = *(int *)arg;
-	uint8_t page[PAGE] __attribute__((aligned(4096)));
+	u8 page[PAGE] __attribute__((aligned(4096)));
 	struct uffdio_copy copy = { .src = (uintptr_t)page, .len = PAGE };
 	struct uffd_msg msg;
 
@@ -577,7 +577,7 @@ static void user_faults(void)
 	struct uffdio_api api = { .api = UFFD_API };
 	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
 	pthread_t thread;
-	uint8_t *p;
+	u8 *p;
 
 	if (fd < 0)
 		skip("no userfaultfd");
@@ -588,7 +588,7 @@ static void user_faults(void)
 	must(ioctl(fd, UFFDIO_REGISTER, &reg), "UFFDIO_REGISTER");
 	check(!pthread_create(&thread, NULL, handle_faults, &fd), "pthread_create");
 	for (size_t i = 0; i < n; i++)
-		check(p[i * PAGE + i] == (uint8_t)((uintptr_t)(p + i * PAGE) / PAGE), "page %zu", i);
+		check(p[i * PAGE + i] == (u8)((uintptr_t)(p + i * PAGE) / PAGE), "page %zu", i);
 }
 
 /* A page that is cleaned must become dirty by the next write. */
@@ -598,7 +598,7 @@ static void dirty_again(void)
 	const size_t n = 16;
 	char name[32];
 	int control, backing, loop, number;
-	uint8_t *p, page[PAGE];
+	u8 *p, page[PAGE];
 
 	control = open("/dev/loop-control", O_RDWR);
 	if (control < 0)
@@ -615,9 +615,9 @@ static void dirty_again(void)
 		size_t at = rnd() % n * PAGE + rnd() % PAGE;
 
 		p[at] = i;
-		must(msync((uint8_t *)((uintptr_t)(p + at) & -PAGE), PAGE, MS_SYNC), "msync");
+		must(msync((u8 *)((uintptr_t)(p + at) & -PAGE), PAGE, MS_SYNC), "msync");
 		must(pread(backing, page, PAGE, at & -PAGE), "pread");
-		check(page[at % PAGE] == (uint8_t)i, "write %d did not reach the disk", i);
+		check(page[at % PAGE] == (u8)i, "write %d did not reach the disk", i);
 	}
 	munmap(p, n * PAGE);
 	close(loop);
@@ -647,7 +647,7 @@ static long referenced_kib(const void *p)
 static void accessed(void)
 {
 	const size_t n = 256;
-	uint8_t *p = must_map(mmap(NULL, n * PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0), "mmap");
+	u8 *p = must_map(mmap(NULL, n * PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0), "mmap");
 	long kib;
 
 	must(madvise(p, n * PAGE, MADV_NOHUGEPAGE), "madvise");
@@ -666,7 +666,7 @@ static void accessed(void)
 		must(mprotect(p, n * PAGE, PROT_NONE), "mprotect");
 		must(mprotect(p, n * PAGE, RW), "mprotect");
 		for (size_t i = 0; i < n; i += 2)
-			(void)((volatile uint8_t *)p)[i * PAGE];
+			(void)((volatile u8 *)p)[i * PAGE];
 		kib = referenced_kib(p);
 		check(kib == (long)(n / 2 * 4), "%ld KiB referenced, not %zu", kib, n / 2 * 4);
 	}
@@ -674,7 +674,7 @@ static void accessed(void)
 
 static void other_process(void)
 {
-	uint8_t *p = anon(4 * PAGE, RW), buf[64];
+	u8 *p = anon(4 * PAGE, RW), buf[64];
 	struct iovec local = { buf, sizeof(buf) };
 	struct iovec remote = { p + PAGE - 32, sizeof(buf) };
 	char path[64];
@@ -697,8 +697,8 @@ static void other_process(void)
 	must(read(ready[0], buf, 1), "read");
 	check(process_vm_readv(pid, &local, 1, &remote, 1, 0) == sizeof(buf), "process_vm_readv");
 	for (size_t i = 0; i < sizeof(buf) / 4; i++)
-		check(((uint32_t *)buf)[i] ==
-		      (16 ^ (uint32_t)(((PAGE - 32) / 4 + i) * 2654435761u)), "word %zu", i);
+		check(((u32 *)buf)[i] ==
+		      (16 ^ (u32)(((PAGE - 32) / 4 + i) * 2654435761u)), "word %zu", i);
 	memset(buf, 0xaa, sizeof(buf));
 	remote.iov_base = p + PAGE;
 	check(process_vm_writev(pid, &local, 1, &remote, 1, 0) == sizeof(buf), "process_vm_writev");

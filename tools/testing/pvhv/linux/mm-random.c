@@ -21,18 +21,18 @@
 
 static struct page {
 	bool mapped, readable, writable, executable;
-	uint32_t value;		/* of all its words that are looked at; 0: new */
+	u32 value;		/* of all its words that are looked at; 0: new */
 } model[WINDOW];
 
-static uint8_t *window;
-static uint32_t next_value;
+static u8 *window;
+static u32 next_value;
 
 /* Where on a page the value is: at its start, and in its second half */
-static volatile uint32_t *place(unsigned int i, unsigned int n)
+static volatile u32 *place(unsigned int i, unsigned int n)
 {
-	uint8_t *p = window + i * PAGE;
+	u8 *p = window + i * PAGE;
 
-	return (volatile uint32_t *)(n ? p + 3000 : p);
+	return (volatile u32 *)(n ? p + 3000 : p);
 }
 
 static void write_page(unsigned int i)
@@ -65,7 +65,7 @@ static void try_page(unsigned int i, const char *after)
 			write_page(i);
 		return;
 	}
-	faulted = write_faults((uint8_t *)place(i, 1), &f);
+	faulted = write_faults((u8 *)place(i, 1), &f);
 	check(faulted && f.sig == SIGSEGV && f.code == (m->mapped ? SEGV_ACCERR : SEGV_MAPERR),
 	      "write to page %u after %s: signal %d code %d", i, after, f.sig, f.code);
 }
@@ -210,7 +210,7 @@ static void change_write(unsigned int start, unsigned int n)
 	try_some(start, n, "writes");
 }
 
-static void run_seed(uint32_t seed)
+static void run_seed(u32 seed)
 {
 	static const struct {
 		void (*fn)(unsigned int start, unsigned int n);
@@ -226,7 +226,7 @@ static void run_seed(uint32_t seed)
 	/* a hole around the window, on a border of page tables */
 	window = must_map(mmap(NULL, (WINDOW + 1024) * PAGE, PROT_NONE,
 			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), "mmap");
-	window = (uint8_t *)(((uintptr_t)window + 2 * MIB - 1) & -(2 * MIB)) + 100 * PAGE;
+	window = (u8 *)(((uintptr_t)window + 2 * MIB - 1) & -(2 * MIB)) + 100 * PAGE;
 	must(munmap(window, WINDOW * PAGE), "munmap");
 	for (n = 0; n < CHANGES; n++) {
 		start = rnd() % WINDOW;

@@ -140,7 +140,7 @@ static void pipes(void)
 	must_exit(pid, 0, "child");
 }
 
-static uint32_t mix(uint32_t i)
+static u32 mix(u32 i)
 {
 	i ^= i >> 15;
 	i *= 2246822519u;
@@ -149,7 +149,7 @@ static uint32_t mix(uint32_t i)
 
 static void send_all(int fd, size_t n)
 {
-	uint32_t buf[4096];
+	u32 buf[4096];
 	size_t i, len, done = 0;
 
 	while (done < n) {
@@ -166,7 +166,7 @@ static void send_all(int fd, size_t n)
 
 static void receive_all(int fd, size_t n)
 {
-	static uint32_t buf[8192];
+	static u32 buf[8192];
 	size_t have = 0, done = 0;
 
 	while (done < n) {
@@ -226,7 +226,7 @@ static void events(void)
 {
 	int ep = must(epoll_create1(0), "epoll_create"), fd[8];
 	struct epoll_event ev = { .events = EPOLLIN }, got;
-	uint64_t value;
+	u64 value;
 	pid_t pid;
 
 	for (int i = 0; i < 8; i++) {
@@ -236,7 +236,7 @@ static void events(void)
 	}
 	pid = must(fork(), "fork");
 	if (!pid) {
-		for (uint64_t i = 0; i < 2000; i++) {
+		for (u64 i = 0; i < 2000; i++) {
 			value = 1;
 			must(write(fd[i * 5 % 8], &value, 8), "write");
 		}
@@ -255,7 +255,7 @@ static void files(void)
 {
 	const size_t words = 3000000;
 	int fd = must(open("/tmp/file", O_RDWR | O_CREAT | O_TRUNC, 0600), "/tmp/file");
-	uint32_t *p;
+	u32 *p;
 
 	send_all(fd, words);
 	p = must_map(mmap(NULL, words * 4, PROT_READ, MAP_SHARED, fd, 0), "mmap");

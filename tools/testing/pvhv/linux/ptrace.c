@@ -170,7 +170,7 @@ static void step_syscalls(void)
 }
 
 static volatile struct {
-	uint64_t before, value, after;
+	u64 before, value, after;
 } watched;
 
 static void write_watched(void)
@@ -179,7 +179,7 @@ static void write_watched(void)
 	watched.value = 2;
 	watched.after = 3;
 	(void)watched.value;
-	((volatile uint8_t *)&watched.value)[3] = 4;
+	((volatile u8 *)&watched.value)[3] = 4;
 }
 
 static void set_debugreg(pid_t pid, int n, unsigned long value)
@@ -412,7 +412,7 @@ static void registers(void)
 
 static void compare_xmm(void)
 {
-	uint32_t x[4] __attribute__((aligned(16)));
+	u32 x[4] __attribute__((aligned(16)));
 
 	asm volatile("pcmpeqd %%xmm5, %%xmm5; int3; movaps %%xmm5, %0" : "=m"(x));
 	for (int i = 0; i < 4; i++)
@@ -422,10 +422,10 @@ static void compare_xmm(void)
 static void fpu_registers(void)
 {
 	struct user_fpregs_struct unused;
-	static uint32_t area[2048] __attribute__((aligned(64)));
+	static u32 area[2048] __attribute__((aligned(64)));
 	struct iovec iov = { area, sizeof(area) };
 	pid_t pid = child(compare_xmm);
-	uint32_t *xmm5 = area + 160 / 4 + 5 * 4;
+	u32 *xmm5 = area + 160 / 4 + 5 * 4;
 
 	(void)unused;
 	must_trap(go(PTRACE_CONT, pid), "int3");

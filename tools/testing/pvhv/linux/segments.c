@@ -19,7 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static uint32_t values[4] = { 0x11111111, 0x22222222, 0x33333333, 0x44444444 };
+static u32 values[4] = { 0x11111111, 0x22222222, 0x33333333, 0x44444444 };
 
 static struct user_desc describe(int entry, void *base)
 {
@@ -32,9 +32,9 @@ static struct user_desc describe(int entry, void *base)
 }
 
 /* Low memory: a descriptor's base has 32 bits. */
-static uint32_t *low_values(void)
+static u32 *low_values(void)
 {
-	uint32_t *p = mmap((void *)0x10000000, PAGE, PROT_READ | PROT_WRITE,
+	u32 *p = mmap((void *)0x10000000, PAGE, PROT_READ | PROT_WRITE,
 			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 
 	must_map(p, "mmap");
@@ -42,10 +42,10 @@ static uint32_t *low_values(void)
 	return p;
 }
 
-static uint32_t read_by(uint16_t selector)
+static u32 read_by(u16 selector)
 {
-	uint32_t v;
-	uint16_t old;
+	u32 v;
+	u16 old;
 
 	/* ES and DS have no base in 64-bit mode, FS is the threads' */
 #ifdef __x86_64__
@@ -60,7 +60,7 @@ static uint32_t read_by(uint16_t selector)
 
 static void ldt(void)
 {
-	uint32_t *low = low_values();
+	u32 *low = low_values();
 	pid_t pid;
 
 	for (int i = 0; i < 4; i++) {
@@ -128,7 +128,7 @@ static void ldt_faults(void)
 /* Every size of LDT, which is more than a page at its largest */
 static void large_ldt(void)
 {
-	uint32_t *low = low_values();
+	u32 *low = low_values();
 
 	for (int entry = 1; entry < 8192; entry = entry * 3 + 1) {
 		struct user_desc d = describe(entry, low + entry % 4);
@@ -144,7 +144,7 @@ static void large_ldt(void)
 
 static void thread_area(void)
 {
-	uint32_t *low = low_values();
+	u32 *low = low_values();
 	struct user_desc d = describe(-1, low);
 	pid_t pid;
 	long ret = -1;
@@ -180,8 +180,8 @@ static void thread_area(void)
 #endif
 		check(!ret, "set_thread_area: %ld", ret);
 		sched_yield();
-		check(read_by(d.entry_number << 3 | 3) == values[i], "round %d: %#x, not %#x", round,
-		      read_by(d.entry_number << 3 | 3), values[i]);
+		check(read_by(d.entry_number << 3 | 3) == values[i], "round %d: %#x, not %#x",
+		      round, read_by(d.entry_number << 3 | 3), values[i]);
 	}
 	if (!pid)
 		_exit(0);
@@ -192,7 +192,7 @@ static void thread_area(void)
 static void selectors(void)
 {
 	pid_t pid = must(fork(), "fork");
-	uint16_t want = pid ? 0x2b : 0, ds, es;
+	u16 want = pid ? 0x2b : 0, ds, es;
 
 	for (int round = 0; round < 500; round++) {
 #ifdef __x86_64__
@@ -204,7 +204,7 @@ static void selectors(void)
 		asm volatile("movw %%ds, %0; movw %%es, %1" : "=r"(ds), "=r"(es));
 #ifndef __x86_64__
 		/* string instructions of C need it */
-		asm volatile("movw %0, %%es" : : "r"((uint16_t)0x2b));
+		asm volatile("movw %0, %%es" : : "r"((u16)0x2b));
 		check(ds == 0x2b, "ds %#x", ds);
 #else
 		check(ds == want, "round %d: ds %#x, not %#x", round, ds, want);
@@ -225,9 +225,9 @@ static unsigned long gs_base(void)
 	return base;
 }
 
-static uint32_t at_gs(void)
+static u32 at_gs(void)
 {
-	uint32_t v;
+	u32 v;
 
 	asm volatile("movl %%gs:0, %0" : "=r"(v));
 	return v;
@@ -236,7 +236,7 @@ static uint32_t at_gs(void)
 static void bases(void)
 {
 	pid_t pid[3];
-	uint32_t me, i;
+	u32 me, i;
 
 	for (me = 0; me < 3; me++) {
 		pid[me] = must(fork(), "fork");
@@ -268,18 +268,18 @@ static bool have_fsgsbase(void)
 /* WRGSBASE takes any canonical address, and that is what stays. */
 static void base_instructions(void)
 {
-	static const uint64_t odd[] = {
+	static const u64 odd[] = {
 		0, 1, 0x7fffffffffff, 0xffff800000000000, 0xffff888000000123, ~0ull, 0xdeadbeef,
 	};
 	pid_t pid;
-	uint64_t gs, fs, old;
+	u64 gs, fs, old;
 	bool bad;
 
 	if (!have_fsgsbase())
 		skip("no FSGSBASE");
 	pid = must(fork(), "fork");
 	for (int round = 0; round < 700; round++) {
-		uint64_t want = odd[(round + (pid ? 0 : 3)) % ARRAY_SIZE(odd)];
+		u64 want = odd[(round + (pid ? 0 : 3)) % ARRAY_SIZE(odd)];
 
 		asm volatile("wrgsbase %0" : : "r"(want));
 		sched_yield();
@@ -309,10 +309,10 @@ static void on_usr1(int sig)
 /* The base stays with a selector that has another one. */
 static void base_and_selector(void)
 {
-	uint32_t *low = low_values();
+	u32 *low = low_values();
 	struct user_desc d = describe(3, low);
-	uint64_t gs;
-	uint16_t sel;
+	u64 gs;
+	u16 sel;
 
 	if (!have_fsgsbase())
 		skip("no FSGSBASE");

@@ -250,7 +250,7 @@ static void changed_context(void)
 		check(a == 77, "rax is %lu after the handler set it", a);
 		check(carry, "the handler's flag is lost");
 		check(seen[0] == 1000ul + i, "the handler sees rax %lu", seen[0]);
-		check((uint32_t)seen[1] == (uint32_t)sp, "the handler sees rsp %#lx, not %#lx",
+		check((u32)seen[1] == (u32)sp, "the handler sees rsp %#lx, not %#lx",
 		      seen[1], sp);
 		check(!(seen[2] & 1), "the handler sees flags %#lx", seen[2]);
 	}
@@ -346,8 +346,8 @@ static void tick(unsigned int us)
 
 static void storm(void)
 {
-	uint64_t end = now_ns() + 20 * SECOND;
-	uint32_t a = 1, b = 2, x[4] = { 1, 2, 3, 4 }, y[4];
+	u64 end = now_ns() + 20 * SECOND;
+	u32 a = 1, b = 2, x[4] = { 1, 2, 3, 4 }, y[4];
 	unsigned int rounds = 0;
 
 	on_signal(SIGALRM, on_alarm, SA_RESTART);
@@ -376,22 +376,22 @@ static void storm(void)
 /* A string instruction is interrupted and goes on. */
 static void strings(void)
 {
-	static uint8_t from[MIB], to[MIB];
-	uint64_t end = now_ns() + 10 * SECOND;
+	static u8 from[MIB], to[MIB];
+	u64 end = now_ns() + 10 * SECOND;
 	unsigned int round;
 
 	on_signal(SIGALRM, on_alarm, SA_RESTART);
 	tick(300);
 	alarms = 0;
 	for (round = 0; (alarms < 300 || round < 20) && now_ns() < end; round++) {
-		uint8_t *d = to, *s = from;
+		u8 *d = to, *s = from;
 		size_t n = sizeof(to);
 
 		memset(from, round, sizeof(from));
 		asm volatile("rep movsb" : "+D"(d), "+S"(s), "+c"(n) : : "memory");
 		check(!n && d == to + sizeof(to) && s == from + sizeof(from), "registers");
 		for (size_t i = 0; i < sizeof(to); i += 61)
-			check(to[i] == (uint8_t)round, "byte %zu of round %u", i, round);
+			check(to[i] == (u8)round, "byte %zu of round %u", i, round);
 	}
 	tick(0);
 	check(alarms > 10, "only %u signals", alarms);

@@ -80,7 +80,7 @@ void *must_map(void *p, const char *what)
 	return p;
 }
 
-uint64_t now_ns(void)
+u64 now_ns(void)
 {
 	struct timespec ts;
 
@@ -88,14 +88,14 @@ uint64_t now_ns(void)
 	return ts.tv_sec * SECOND + ts.tv_nsec;
 }
 
-static uint32_t rnd_state = 2463534242;
+static u32 rnd_state = 2463534242;
 
-void rnd_seed(uint32_t seed)
+void rnd_seed(u32 seed)
 {
 	rnd_state = seed * 2654435761u | 1;
 }
 
-uint32_t rnd(void)
+u32 rnd(void)
 {
 	rnd_state ^= rnd_state << 13;
 	rnd_state ^= rnd_state >> 17;

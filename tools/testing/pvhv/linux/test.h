@@ -15,8 +15,14 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+typedef uint8_t u8;
+typedef uint16_t u16;
+typedef uint32_t u32;
+typedef uint64_t u64;
+typedef int64_t s64;
+
 #define PAGE		4096UL
-#define MIB		(1UL << 20)
+#define MIB		(1024 * 1024UL)
 #define SECOND		1000000000ULL	/* in ns */
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
@@ -52,9 +58,9 @@ __attribute__((format(printf, 1, 2))) void note(const char *fmt, ...);
 long must(long ret, const char *what);
 void *must_map(void *p, const char *what);
 
-uint64_t now_ns(void);
-uint32_t rnd(void);		/* the same numbers in each run */
-void rnd_seed(uint32_t seed);
+u64 now_ns(void);
+u32 rnd(void);		/* the same numbers in each run */
+void rnd_seed(u32 seed);
 
 /* Wait for a child that has to end with this status of exit(). */
 void must_exit(pid_t pid, int status, const char *what);

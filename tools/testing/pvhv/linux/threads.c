@@ -8,11 +8,11 @@
 #include <errno.h>
 #include <linux/futex.h>
 #include <linux/membarrier.h>
-#include <linux/rseq.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/rseq.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -23,9 +23,9 @@ static void start(pthread_t *t, void *(*fn)(void *arg), void *arg)
 	check(!error, "pthread_create: %s", strerror(error));
 }
 
-static uint32_t ball;
+static u32 ball;
 
-static long futex(uint32_t *addr, int op, uint32_t value)
+static long futex(u32 *addr, int op, u32 value)
 {
 	return syscall(SYS_futex, addr, op | FUTEX_PRIVATE_FLAG, value, NULL, NULL, 0);
 }
@@ -34,11 +34,11 @@ static long futex(uint32_t *addr, int op, uint32_t value)
 
 static void *player(void *arg)
 {
-	uint32_t mine = (uintptr_t)arg;
+	u32 mine = (uintptr_t)arg;
 
-	for (uint32_t i = 0; i < ROUNDS; i++) {
-		uint32_t want = 2 * i + mine;
-		uint32_t now;
+	for (u32 i = 0; i < ROUNDS; i++) {
+		u32 want = 2 * i + mine;
+		u32 now;
 
 		while ((now = __atomic_load_n(&ball, __ATOMIC_SEQ_CST)) != want)
 			futex(&ball, FUTEX_WAIT, now);
@@ -130,12 +130,10 @@ static void storm(void)
 static void rseq(void)
 {
 #ifdef __x86_64__
-	extern const ptrdiff_t __rseq_offset __attribute__((weak));
-	extern const unsigned int __rseq_size __attribute__((weak));
 	struct rseq *rs;
 	unsigned int cpu, node;
 
-	if (!&__rseq_size || !__rseq_size)
+	if (!__rseq_size)
 		skip("glibc without restartable sequences");
 	rs = (struct rseq *)((char *)__builtin_thread_pointer() + __rseq_offset);
 	for (int i = 0; i < 1000; i++) {
@@ -219,7 +217,7 @@ static void where(void)
 
 static void *spin(void *arg)
 {
-	volatile uint64_t *n = arg;
+	volatile u64 *n = arg;
 
 	while (!__atomic_load_n(&ball, __ATOMIC_RELAXED))
 		(*n)++;
@@ -229,7 +227,7 @@ static void *spin(void *arg)
 /* Threads that never wait share the processor. */
 static void preemption(void)
 {
-	static uint64_t n[4 * 16];
+	static u64 n[4 * 16];
 	pthread_t t[4];
 
 	for (int i = 0; i < 4; i++)

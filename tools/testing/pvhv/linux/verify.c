@@ -16,11 +16,14 @@
 #define PAGE	4096
 #define WORDS	(PAGE / 8)
 
-static uint64_t (*mem)[WORDS];
-static uint32_t *version;
+typedef uint32_t u32;
+typedef uint64_t u64;
+
+static u64 (*mem)[WORDS];
+static u32 *version;
 static size_t pages;
 
-static uint64_t word(size_t page, size_t i)
+static u64 word(size_t page, size_t i)
 {
 	return (page + 1) * 0x9e3779b97f4a7c15ULL + version[page] * 0x100000001b3ULL + i;
 }
@@ -29,7 +32,7 @@ static int check(size_t page)
 {
 	for (size_t i = 0; i < WORDS; i += 61) {
 		if (mem[page][i] != word(page, i)) {
-			printf("not ok verify - page %zu word %zu is %#llx, not %#llx (written %u times)\n",
+			printf("not ok verify - page %zu word %zu: %#llx, not %#llx, version %u\n",
 			       page, i, (unsigned long long)mem[page][i],
 			       (unsigned long long)word(page, i), version[page]);
 			return 1;
@@ -49,7 +52,7 @@ int main(int argc, char **argv)
 {
 	unsigned long passes = 0;
 	time_t end;
-	uint32_t r = 1;
+	u32 r = 1;
 	int status;
 
 	if (argc != 3) {

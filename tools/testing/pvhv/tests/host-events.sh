@@ -3,37 +3,38 @@
 # run: vm
 # hosts: stock debug
 # needs: guest programs
-# copy: build/programs
-# timeout: 900
+# copy: build/programs:/root/programs build/linux/tests:/root/tables
+# timeout: 1200
 #
 # What happens on a host while a guest works: CPUs come and go, threads are
-# moved, stopped and signalled, NMIs arrive.
+# moved, stopped, traced and signalled, NMIs arrive.
 . ./lib.sh
+make_guest guest/busy programs/verify tables/fpu:tests/fpu tables/signals:tests/signals \
+	tables/entries:tests/entries tables/segments-32:tests/segments-32
 
-cat >/tmp/test <<'EOF'
-failed=0
-for i in 1 2 3; do
-	programs-static64 >/tmp/out || { grep -v ^ok /tmp/out; failed=1; }
-	echo "round $i"
-done
-exit $failed
-EOF
-make_guest /tmp/test programs/programs-static64
+# results NAME TIMES LEAST: of the guest NAME, which something was done to
+results() {
+	wait "$guest_pid"
+	guest_results "$1" $?
+	echo "# $1: $2 times"
+	[ "${2:-0}" -ge "$3" ] || not_ok "$1-times" "only ${2:-0} times"
+}
 
-# during NAME ACTION...: repeat the action while a guest works
+# during NAME LEAST ACTION: a function again and again while a guest works
 during() {
-	name=$1
-	shift
-	start_guest "$name"
+	start_guest "$1" --append 'quiet loglevel=1'
 	times=0
-	while kill -0 "$guest_pid" 2>/dev/null && [ $times -lt 3000 ]; do
-		"$@"
+	while kill -0 "$guest_pid" 2>/dev/null; do
+		"$3"
 		times=$((times + 1))
 	done
-	wait "$guest_pid"
-	guest_results "$name" $?
-	echo "# $name: $times times"
-	[ $times -ge 5 ] || not_ok "$name-times" "only $times times"
+	results "$1" $times "$2"
+}
+
+# disturbed NAME LEAST HOW: by linux/host/disturb.c
+disturbed() {
+	start_guest "$1" --append 'quiet loglevel=1'
+	results "$1" "$(programs/disturb "$3" "$guest_pid")" "$2"
 }
 
 hotplug() {
@@ -42,26 +43,48 @@ hotplug() {
 	echo 1 >/sys/devices/system/cpu/cpu1/online
 	sleep 0.1
 }
-migrate() {
-	taskset -a -p 1 "$guest_pid" >/dev/null 2>&1
-	sleep 0.02
-	taskset -a -p 2 "$guest_pid" >/dev/null 2>&1
-	sleep 0.02
-}
+
+# An NMI for each other CPU, which prints where it is; half of these prints
+# would be all that this machine does.
 nmi() {
-	# an NMI for each other CPU, which prints where that is
 	echo l >/proc/sysrq-trigger
-	sleep 0.05
-}
-stop() {
-	kill -STOP "$guest_pid" 2>/dev/null
-	sleep 0.05
-	kill -CONT "$guest_pid" 2>/dev/null
-	sleep 0.1
+	sleep 0.02
 }
 
-during migrate migrate
-during nmi nmi
-during stop stop
-during hotplug hotplug
+undisturbed() { sleep 1; }
+
+during undisturbed 1 undisturbed
+disturbed migrate 100 migrate
+disturbed stop 20 stop
+disturbed ptrace 100 ptrace
+during hotplug 5 hotplug
+
+echo N >/sys/module/printk/parameters/ignore_loglevel
+dmesg -n 4
+during nmi 20 nmi
+dmesg -n 8
+echo Y >/sys/module/printk/parameters/ignore_loglevel
+
+# signals that interrupt PVHV_RUN, a thousand a second
+export LD_PRELOAD="$PWD/programs/preload.so" PVHV_STORM=1000
+start_guest storm --append 'quiet loglevel=1'
+unset LD_PRELOAD PVHV_STORM
+interrupted() { pvhv stat storm | awk '$1 == "exits_signal" {print $2}'; }
+times=0
+while kill -0 "$guest_pid" 2>/dev/null; do
+	times=$(interrupted)
+	sleep 1
+done 2>/dev/null
+results storm "${times:-0}" 0
+
+# all of it at once
+start_guest everything --append 'quiet loglevel=1'
+programs/disturb migrate "$guest_pid" >/dev/null &
+programs/disturb stop "$guest_pid" >/dev/null &
+times=0
+while kill -0 "$guest_pid" 2>/dev/null; do
+	hotplug
+	times=$((times + 1))
+done
+results everything $times 3
 exit $failed

@@ -32,7 +32,7 @@ arbitrary() {
 	rm -rf /tmp/root && mkdir -p /tmp/root/dev
 	cp "programs/$1" /tmp/root/init
 	mknod /tmp/root/dev/console c 5 1
-	(cd /tmp/root && find . | cpio -o -H newc 2>/dev/null) >"/tmp/$1.cpio"
+	(cd /tmp/root && find . | busybox cpio -o -H newc 2>/dev/null) >"/tmp/$1.cpio"
 }
 arbitrary init-off
 arbitrary init-exit

@@ -9,6 +9,6 @@
 # What programs of 64 and 32 bits expect of a kernel, in a Linux guest: memory,
 # signals, threads, processes, ptrace, segments, floating point, time.
 . ./lib.sh
-use_guest programs/tests.gz
+use_guest programs/tests.cpio
 run_guest programs 1400 --append 'quiet loglevel=1'
 exit $failed

@@ -9,7 +9,7 @@
 # Programs of a distribution in a Linux guest: dynamic ones of 64 and 32 bits,
 # shells and interpreters, a debugger, a tracer, a compiler.
 . ./lib.sh
-use_guest programs/dynamic.gz
+use_guest programs/dynamic.cpio
 run_guest dynamic 400 --append 'quiet loglevel=1'
 
 # what the compiler must make of it here and there
@@ -23,7 +23,6 @@ lib=/usr/lib/x86_64-linux-gnu
 make_guest guest/tools /tmp/sum.i:root/sum.i /tmp/sum.md5:root/sum.md5 /tmp/counter \
 	"$cc1" "$(command -v as)" "$(command -v ld.bfd):bin/ld" "$(command -v gdb)" \
 	"$(command -v strace)" "$(command -v bash)" "$(command -v perl)" "$(command -v gawk)" \
-	"$(command -v xz)" \
 	$lib/crt1.o:lib/crt1.o $lib/crti.o:lib/crti.o $lib/crtn.o:lib/crtn.o \
 	$lib/libc.a:lib/libc.a "$libgcc:lib/libgcc.a" "$libgcc_eh:lib/libgcc_eh.a"
 run_guest tools 400 --memory 512M --append 'quiet loglevel=1'
