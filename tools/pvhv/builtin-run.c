@@ -124,6 +124,8 @@ static int prepare(struct launcher_config *cfg)
 		say("%s: %s", cfg->initrd_path, e.text);
 		return STATUS_USAGE;
 	}
+	if (!cfg->initrd.size)	/* /dev/null */
+		cfg->initrd_path = NULL;
 	if (layout_plan(&cfg->layout, &cfg->kernel, cfg->memory, cfg->initrd.size, cfg->cmdline,
 			&culprit, &e)) {
 		/* what is too small for a kernel is the kernel's complaint */

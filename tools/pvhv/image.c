@@ -66,7 +66,8 @@ int image_open(struct image *img, const char *path, struct errmsg *e)
 		img->size = st.st_size;
 	else if (image_slurp(img, e))
 		goto fail;
-	if (img->size == 0) {
+	/* /dev/null is meant to be empty; a file was not written completely */
+	if (img->size == 0 && S_ISREG(st.st_mode)) {
 		errmsg_set(e, "is empty: copy or build it again");
 		goto fail;
 	}

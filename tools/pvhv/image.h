@@ -4,7 +4,8 @@
  *
  * A regular file stays open and is read where it lies, so that a guest's
  * reboot starts what its first boot started, even if the name now belongs to
- * another file. What cannot be read twice (a pipe) is held in memory.
+ * another file. What cannot be read twice (a pipe) is held in memory. Files
+ * that are empty are refused, but not /dev/null.
  */
 #ifndef PVHV_TOOL_IMAGE_H
 #define PVHV_TOOL_IMAGE_H

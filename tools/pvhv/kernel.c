@@ -304,6 +304,8 @@ int kernel_open(struct kernel *k, const struct image *file, struct errmsg *e)
 	} else if (!memcmp(magic + SETUP_MAGIC, "HdrS", 4)) {
 		if (unpack_bzimage(k, file, e))
 			return -1;
+	} else if (file->size == 0) {
+		return errmsg_set(e, "is empty: " GIVE_VMLINUX);
 	} else {
 		return errmsg_set(e, "is neither an ELF file nor a bzImage: " GIVE_VMLINUX);
 	}

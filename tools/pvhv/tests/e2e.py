@@ -244,6 +244,14 @@ def reboot_with_a_piped_initrd(p):
 
 
 @test
+def dev_null_is_no_initrd(p):
+    r = p.run("--initrd", "/dev/null", do=["poweroff"])
+    check(r.returncode == 0 and b"initrd 0+0" in r.stdout, r)
+    one_line(p.run("--kernel", "/dev/null"), 1, b"/dev/null: is empty")
+    one_line(p.run("--initrd", p.file("empty", b"")), 1, b"is empty")
+
+
+@test
 def no_reboot(p):
     r = p.run("--no-reboot", do=["once:reboot", "poweroff"])
     check(r.returncode == 0 and b"boot 2" not in r.stdout, r)
