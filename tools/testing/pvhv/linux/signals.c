@@ -133,6 +133,7 @@ struct bad {
 	void (*fn)(void *arg);
 	int sig, code;		/* code 0: any */
 	unsigned long trapno;
+	bool maybe;		/* QEMU's TCG does not know this fault */
 };
 
 #define BAD(name, sig, code, trap) { #name, insn_##name, sig, code, trap }
@@ -142,7 +143,7 @@ static const struct bad bad[] = {
 	BAD(int3, SIGTRAP, SI_KERNEL, 3),
 	BAD(div, SIGFPE, FPE_INTDIV, 0),
 	BAD(div_overflow, SIGFPE, FPE_INTDIV, 0),
-	BAD(sse, SIGFPE, FPE_FLTDIV, 19),
+	{ "sse", insn_sse, SIGFPE, FPE_FLTDIV, 19, true },
 	BAD(x87, SIGFPE, FPE_FLTDIV, 16),
 	BAD(misaligned_sse, SIGSEGV, SI_KERNEL, 13),
 	BAD(hlt, SIGSEGV, SI_KERNEL, 13),
@@ -192,8 +193,10 @@ static void instructions(void)
 	struct fault f;
 
 	for (b = bad; b < bad + ARRAY_SIZE(bad); b++) {
-		if (!faults(b->fn, NULL, &f))
-			fail("%s does nothing", b->name);
+		if (!faults(b->fn, NULL, &f)) {
+			check(b->maybe, "%s does nothing", b->name);
+			continue;
+		}
 		check(f.sig == b->sig, "%s: signal %d, not %d (trap %lu, error code %#lx)", b->name,
 		      f.sig, b->sig, f.trapno, f.err);
 		check(f.trapno == b->trapno && (!b->code || f.code == b->code),

@@ -14,6 +14,7 @@ i=0
 while sleep 0.2; do
 	i=$((i + 1))
 	echo $i
+	[ $((i % 5)) != 0 ] || echo uptime "$(cut -d' ' -f1 /proc/uptime)"
 done
 EOF
 make_guest /tmp/test
@@ -49,6 +50,47 @@ expect kill 0 pvhv kill one
 wait "$guest_pid"
 [ $? = 4 ] && ok kill-status || not_ok kill-status "pvhv run does not end with 4"
 [ -z "$(state one)" ] && ok gone || not_ok gone "$(pvhv list | tail -n 1)"
+
+# Time goes on while a guest is paused, and it survives that often.
+start_guest again --append 'quiet loglevel=1'
+wait_for 120 said again '^3' || not_ok again "$(tail -n 1 /tmp/again.out)"
+for i in 1 2 3 4 5 6 7 8 9 10; do
+	pvhv pause again && pvhv resume again || not_ok "pause-$i" "status $?"
+done
+uptime_of() { tr -d '\r' </tmp/again.out | awk '$1 == "uptime" {u = $2} END {print int(u)}'; }
+wait_for 10 said again uptime
+a=$(uptime_of)
+pvhv pause again
+sleep 5
+pvhv resume again
+later() { [ "$(uptime_of)" -ge $((a + 5)) ]; }
+wait_for 5 later && ok time-goes-on || not_ok time-goes-on "from $a to $(uptime_of) in 5 s of pause"
+expect stop 0 pvhv stop again
+wait "$guest_pid"
+status=$?
+[ $status = 0 ] && ok stop-status || not_ok stop-status "status $status"
+
+# counters only grow, and a guest that works has some
+start_guest counted
+wait_for 120 said counted '^3' || not_ok counted "$(tail -n 1 /tmp/counted.out)"
+pvhv stat counted | tail -n +2 >/tmp/stat1
+sleep 1
+pvhv stat counted | tail -n +2 >/tmp/stat2
+cat /tmp/stat1 /tmp/stat2 | awk '$1 in seen && $2 < seen[$1] && $1 !~ /_now$/ {print $1; bad = 1}
+	{seen[$1] = $2} END {exit bad}' >/tmp/bad && ok stat-grows ||
+	not_ok stat-grows "$(head -n 1 /tmp/bad) fell"
+[ "$(awk '$2 > 0' /tmp/stat2 | wc -l)" -ge 8 ] && ok stat-counts ||
+	not_ok stat-counts "only $(awk '$2 > 0' /tmp/stat2 | wc -l) counters are not 0"
+pvhv stat --json counted | grep -q '"counters": {.*"total": [0-9]*' && ok stat-json ||
+	not_ok stat-json "$(pvhv stat --json counted | cut -c1-100)"
+pvhv stat --interval 0.2 --count 3 counted >/tmp/stat3 && [ "$(grep -c ^COUNTER /tmp/stat3)" = 3 ] &&
+	ok stat-interval || not_ok stat-interval "$(grep -c ^COUNTER /tmp/stat3) times"
+for key in name pid state domid vcpus memory kernel console; do
+	pvhv info --json counted | grep -q "\"$key\": " || not_ok "info-$key" "not there"
+done
+kill -9 "$guest_pid"
+wait "$guest_pid" 2>/dev/null
+[ -z "$(state counted)" ] && ok killed-launcher || not_ok killed-launcher "$(state counted)"
 
 start_guest crash --on-crash preserve --append rdinit=/nothing
 crashed() { [ "$(state crash)" = crashed ]; }

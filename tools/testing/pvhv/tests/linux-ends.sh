@@ -51,7 +51,7 @@ end little-memory 0 '^hello from init-off' /tmp/init-off.cpio --memory 64M --app
 end odd-memory 0 '^hello from init-off' /tmp/init-off.cpio --memory 99M --append quiet
 end much-memory 0 '^hello from init-off' /tmp/init-off.cpio --memory 5G --append quiet
 
-end no-init 3 '^pvhv: domain .*crashed: .*No working init' /tmp/init-off.cpio \
+end no-init 3 '^pvhv: domain .*crashed: .*Unable to mount root' /tmp/init-off.cpio \
 	--append 'quiet rdinit=/nothing init=/nothing'
 end no-root 3 '^pvhv: domain .*crashed: .*Unable to mount root' /dev/null --append quiet
 
@@ -76,14 +76,30 @@ end power-off-by-sysrq 0 '.' /tmp/initrd --append 'quiet do=o'
 end panic-reboots 3 '^pvhv: domain .*crashed: .*sysrq triggered crash' /tmp/initrd \
 	--append 'quiet panic=-1 do=c'
 
-# A guest that halts is there until somebody ends it.
-pvhv run --name halted --initrd /tmp/init-off.cpio --append '-- halt' </dev/null >/tmp/halted.out 2>&1 &
-pid=$!
-wait_for 60 said halted 'System halted' && sleep 1 && kill -0 $pid && ok halt ||
-	not_ok halt "$(tail -n 1 /tmp/halted.out)"
-kill -TERM $pid
-sleep 1
-kill -TERM $pid 2>/dev/null
-wait $pid
-[ $? = 143 ] && ok halt-terminate || not_ok halt-terminate "pvhv run did not end with 143"
+# Nothing can wake a guest that halts.
+end halt 0 'System halted' /tmp/init-off.cpio --append '-- halt'
+
+# A signal asks the guest to power off, as its own power button would: by its
+# own program if there is one.
+cat >/tmp/poweroff <<'EOF'
+#!/bin/sh
+echo orderly >/dev/console
+exec /bin/poweroff -f
+EOF
+chmod 755 /tmp/poweroff
+echo 'echo up; sleep 1000' >/tmp/test
+make_guest /tmp/test /tmp/poweroff:sbin/poweroff
+start_guest asked --append quiet
+wait_for 60 said asked '^up' || not_ok asked "$(tail -n 1 /tmp/asked.out)"
+kill -TERM "$guest_pid"
+wait "$guest_pid"
+status=$?
+[ $status = 0 ] && said asked orderly && ok terminate ||
+	not_ok terminate "status $status: $(tail -n 1 /tmp/asked.out)"
+start_guest no-program --initrd /tmp/init-off.cpio --append 'quiet -- read'
+wait_for 60 said no-program hello || not_ok no-program "$(tail -n 1 /tmp/no-program.out)"
+kill -HUP "$guest_pid"
+wait "$guest_pid"
+status=$?
+[ $status = 0 ] && ok hang-up || not_ok hang-up "status $status"
 exit $failed

@@ -14,7 +14,7 @@ run_guest dynamic 400 --append 'quiet loglevel=1'
 
 # what the compiler must make of it here and there
 cc1=$(gcc -print-prog-name=cc1)
-gcc -E -P -o /tmp/sum.i guest/sum.c && $cc1 -quiet -O2 /tmp/sum.i -o /tmp/sum.s &&
+gcc -E -P -o /tmp/sum.i guest/sum.c && $cc1 -quiet -O2 -fpreprocessed /tmp/sum.i -o /tmp/sum.s &&
 	as /tmp/sum.s -o /tmp/sum.o && md5sum </tmp/sum.o >/tmp/sum.md5 || fail "no compiler here"
 libgcc=$(gcc -print-file-name=libgcc.a)
 libgcc_eh=$(gcc -print-file-name=libgcc_eh.a)

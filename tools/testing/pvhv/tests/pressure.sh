@@ -3,11 +3,11 @@
 # run: vm
 # hosts: stock debug
 # needs: guest programs
-# copy: build/programs
+# copy: build/programs:/root/programs
 # timeout: 900
 #
-# The host takes pages away from a guest that uses them: swap, reclaim,
-# compaction, huge pages. The guest sees what it wrote.
+# The host takes pages away from guests that use them: swap, proactive reclaim,
+# KSM, compaction, huge pages made and split. Guests see what they wrote.
 . ./lib.sh
 
 modprobe zram 2>/dev/null
@@ -18,38 +18,105 @@ group=/sys/fs/cgroup/guest
 echo +memory >/sys/fs/cgroup/cgroup.subtree_control
 mkdir $group
 
-echo 'fill 96 6' >/tmp/test
-make_guest /tmp/test programs/fill
+# What nothing takes away is in all of them: the guest's kernel and its tables
+# are in RAM that may be swapped like the rest.
+counter() { awk -v n="$1" '$1 == n {print $2}' /proc/vmstat; }
 
-swapped() { awk '$1 == "pswpout" {print $2}' /proc/vmstat; }
+# work NAME MIB SECONDS: a guest in the group that verifies memory, started
+work() {
+	echo "verify $2 $3" >/tmp/test
+	make_guest /tmp/test programs/verify
+	start_guest "$1" --append 'quiet loglevel=1'
+	echo "$guest_pid" >$group/cgroup.procs
+}
 
-# a limit below what the guest uses
+# done_with NAME COUNTER START LEAST: results of a guest, and that it was
+# disturbed: so many events of /proc/vmstat since START
+done_with() {
+	wait "$guest_pid"
+	guest_results "$1" $?
+	events=$(($(counter "$2") - $3))
+	echo "# $1: $2 $events"
+	[ $events -ge "$4" ] || not_ok "$1-happened" "only $events times $2"
+}
+
+# A limit below what the guest uses
+start=$(counter pswpout)
 echo 72M >$group/memory.max
-start=$(swapped)
-sh -c 'echo $$ >/sys/fs/cgroup/guest/cgroup.procs; exec timeout -k 5 300 \
-	pvhv run --name limited --initrd /tmp/initrd' </dev/null >/tmp/limited.out 2>&1
-guest_results limited $?
-[ $(($(swapped) - start)) -gt 5000 ] && ok limited-swaps ||
-	not_ok limited-swaps "only $(($(swapped) - start)) pages went to the swap"
+work limited 96 15
+done_with limited pswpout "$start" 5000
 echo max >$group/memory.max
 
-# proactive reclaim, compaction and huge pages while it runs
-echo always >/sys/kernel/mm/transparent_hugepage/enabled
-echo 100 >/sys/kernel/mm/transparent_hugepage/khugepaged/scan_sleep_millisecs
-echo 'fill 96 12' >/tmp/test
-make_guest /tmp/test programs/fill
-start=$(swapped)
-sh -c 'echo $$ >/sys/fs/cgroup/guest/cgroup.procs; exec timeout -k 5 300 \
-	pvhv run --name reclaimed --initrd /tmp/initrd' </dev/null >/tmp/reclaimed.out 2>&1 &
-pid=$!
-while kill -0 $pid 2>/dev/null; do
-	echo 40M >$group/memory.reclaim
-	echo 1 >/proc/sys/vm/compact_memory
-	sleep 1
+# Pages written out one by one while they are used
+start=$(counter pswpin)
+work paged-out 64 15
+programs/disturb pageout "$guest_pid" >/dev/null
+done_with paged-out pswpin "$start" 500
+
+# Proactive reclaim
+start=$(counter pswpin)
+work reclaimed 96 15
+while kill -0 "$guest_pid" 2>/dev/null; do
+	echo 24M >$group/memory.reclaim
+	sleep 0.5
 done 2>/dev/null
-wait $pid
-guest_results reclaimed $?
-[ $(($(swapped) - start)) -gt 5000 ] && ok reclaim-swaps ||
-	not_ok reclaim-swaps "only $(($(swapped) - start)) pages went to the swap"
+done_with reclaimed pswpin "$start" 2000
+
+# Equal pages of two guests become one, and are copied again when written.
+echo 2000 >/sys/kernel/mm/ksm/pages_to_scan
+echo 10 >/sys/kernel/mm/ksm/sleep_millisecs
+echo 1 >/sys/kernel/mm/ksm/run
+export LD_PRELOAD="$PWD/programs/preload.so" PVHV_MERGEABLE=1
+work merged 24 20
+first=$guest_pid
+start_guest merged-too --append 'quiet loglevel=1'
+unset LD_PRELOAD PVHV_MERGEABLE
+most=0
+while kill -0 "$guest_pid" 2>/dev/null; do
+	now=$(cat /sys/kernel/mm/ksm/pages_sharing)
+	[ "$now" -le "$most" ] || most=$now
+	sleep 0.5
+done 2>/dev/null
+wait "$guest_pid"
+guest_results merged-too $?
+wait "$first"
+guest_results merged $?
+echo "# merged: $most pages were shared"
+[ "$most" -ge 1000 ] && ok merged-happened || not_ok merged-happened "only $most pages were shared"
+echo 0 >/sys/kernel/mm/ksm/run
+
+# Huge pages are made of small ones and split again, pages are moved about.
+echo never >/sys/kernel/mm/transparent_hugepage/enabled
+start=$(counter thp_collapse_alloc)
+work collapsed 64 15
+programs/disturb collapse "$guest_pid" >/dev/null &
+disturb=$!
+programs/disturb pageout "$guest_pid" >/dev/null
+wait $disturb
+done_with collapsed thp_collapse_alloc "$start" 5
+echo always >/sys/kernel/mm/transparent_hugepage/enabled
+
+start=$(counter compact_migrate_scanned)
+work compacted 64 15
+while kill -0 "$guest_pid" 2>/dev/null; do
+	echo 1 >/proc/sys/vm/compact_memory
+	echo 8M >$group/memory.reclaim
+	sleep 0.5
+done 2>/dev/null
+done_with compacted compact_migrate_scanned "$start" 1000
+
+# Not even with swap is there enough: the OOM killer takes the launcher, and
+# nothing is left of the domain.
+echo 40M >$group/memory.max
+echo 0 >$group/memory.swap.max
+work killed 96 20
+wait "$guest_pid"
+status=$?
+[ $status = 137 ] && ok oom-kill || not_ok oom-kill "status $status: $(tail -n 1 /tmp/killed.out)"
+[ -z "$(pvhv list | sed 1d)" ] || not_ok oom-list "$(pvhv list | tail -n 1)"
+left=$(cat $group/memory.current)
+[ "$left" -lt 2000000 ] && ok nothing-charged || not_ok nothing-charged "$left bytes"
+rmdir $group && ok group-removed || not_ok group-removed "still in use"
 swapoff /dev/zram0
+modprobe -r pvhv && ok unloads || not_ok unloads "modprobe -r fails"
 exit $failed

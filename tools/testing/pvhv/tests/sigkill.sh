@@ -2,34 +2,60 @@
 # SPDX-License-Identifier: GPL-2.0
 # run: vm
 # hosts: stock debug
-# needs: guest
+# needs: guest programs
+# copy: build/programs:/root/programs
 # timeout: 900
 #
 # A launcher killed at any moment, in any state, frees everything.
 . ./lib.sh
 
+# What the guests do: the whole of a boot, computing, busy with processes,
+# rebooting, crashed and kept, paused.
 cat >/tmp/test <<'EOF'
 while :; do
 	seq 1 2000 | sort -rn | md5sum
 done
 EOF
 make_guest /tmp/test
-start_guest warm-up
-sleep 2
-kill -9 "$guest_pid"
-wait "$guest_pid" 2>/dev/null
-before=$(host_counts)
-for i in $(seq 1 40); do
-	start_guest "k$i"
-	# from the first instructions of the launcher to a busy user space
-	sleep "$(awk -v i="$i" 'BEGIN {srand(i); printf "%.3f", rand() * rand() * 6}')"
-	kill -9 "$guest_pid" 2>/dev/null || not_ok "alive-$i" "$(tail -n 1 "/tmp/k$i.out")"
-	wait "$guest_pid" 2>/dev/null
-	rm -f "/tmp/k$i.out"
+for init in init-off init-exit init-spin; do
+	./mkinitrd /tmp/$init programs/$init || fail "no initrd"
 done
+
+start_kind() {
+	case $(($1 % 6)) in
+	0) start_guest "k$1" --append quiet ;;
+	1) start_guest "k$1" --initrd /tmp/init-spin --append quiet ;;
+	2) start_guest "k$1" --initrd /tmp/init-off --append 'quiet -- reboot' ;;
+	3) start_guest "k$1" --initrd /tmp/init-exit --append quiet --on-crash preserve ;;
+	4)
+		start_guest "k$1" --initrd /tmp/init-spin --append quiet
+		sleep 0.5
+		pvhv pause "k$1" >/dev/null 2>&1
+		;;
+	5) start_guest "k$1" --append quiet --console pty ;;
+	esac
+}
+
+kill_one() {
+	start_kind "$1"
+	# from the first instructions of the launcher to a busy user space
+	sleep "$(awk -v i="$1" 'BEGIN {srand(i); printf "%.3f", rand() * rand() * 5}')"
+	kill -9 "$guest_pid" 2>/dev/null || not_ok "alive-$1" "$(tail -n 1 "/tmp/k$1.out")"
+	wait "$guest_pid" 2>/dev/null
+	rm -f "/tmp/k$1.out"
+}
+
+for i in 1 2 3 4 5 6; do kill_one $i; done	# they fill caches
+before=$(host_counts)
+for i in $(seq 7 56); do
+	kill_one "$i"
+done
+ok killed
 gone() { [ "$(awk '$1 == "pvhv" {print $3}' /proc/modules)" = 0 ]; }
 wait_for 10 gone && ok unused || not_ok unused "$(grep ^pvhv /proc/modules)"
 same_counts nothing-lost "$before" "$(host_counts)" 8192
+no_leaks
 [ -z "$(pvhv list | sed 1d)" ] && ok no-domains || not_ok no-domains "$(pvhv list | tail -n 1)"
+[ -z "$(ls -A /run/pvhv 2>/dev/null)" ] && ok no-sockets || not_ok no-sockets "$(ls /run/pvhv)"
 modprobe -r pvhv && ok unloads || not_ok unloads "modprobe -r fails"
 exit $failed

@@ -5,7 +5,6 @@
  *	PVHV_STORM=USEC		a signal to each vCPU thread every USEC, which
  *				interrupts PVHV_RUN
  *	PVHV_MERGEABLE=1	guest RAM is for KSM
- *	PVHV_NO_HUGE=1		no huge pages for guest RAM
  */
 #define _GNU_SOURCE
 #include <linux/pvhv.h>
@@ -67,8 +66,6 @@ int ioctl(int fd, unsigned long request, ...)
 
 		if (getenv("PVHV_MERGEABLE"))
 			madvise((void *)m->hva, m->size, MADV_MERGEABLE);
-		if (getenv("PVHV_NO_HUGE"))
-			madvise((void *)m->hva, m->size, MADV_NOHUGEPAGE);
 	}
 	return syscall(SYS_ioctl, fd, request, arg);
 }

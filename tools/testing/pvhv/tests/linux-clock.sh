@@ -1,0 +1,58 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# run: vm
+# hosts: stock debug cpu-qemu64
+# needs: guest programs
+# copy: build/linux/tests/time:/root/time
+# timeout: 300
+#
+# A guest's clocks against the host's, while it runs and while it is stopped.
+. ./lib.sh
+
+cat >/tmp/test <<'EOF'
+echo "date $(date +%s)"
+time clock 15
+EOF
+make_guest /tmp/test time:bin/time
+
+# Each line with the host's time at which it came
+start_guest clock --append quiet
+{
+	tail --pid="$guest_pid" -n +1 -f /tmp/clock.out | tr -d '\r' | while read -r line; do
+		echo "$(date +%s%N) $line"
+	done
+} >/tmp/stamped &
+stamper=$!
+wait_for 60 said clock 'clock ' || fail "no clock: $(tail -n 1 /tmp/clock.out)"
+sleep 3
+kill -STOP "$guest_pid"
+sleep 2
+kill -CONT "$guest_pid"
+sleep 3
+pvhv pause clock
+sleep 2
+pvhv resume clock
+wait "$guest_pid"
+guest_results clock $?
+wait $stamper
+
+# The guest cannot be ahead. Late is every line, by what the host and its
+# console take: the quickest ones tell.
+awk '$2 == "clock" {
+	late = $1 - $3
+	if (!n++ || late < first) { if (n <= 8) first = late }
+	lates[n] = late
+}
+END {
+	if (n < 15) { print "only " n " lines"; exit 1 }
+	last = lates[n]
+	for (i = n - 7; i <= n; i++)
+		if (lates[i] < last) last = lates[i]
+	printf "%d lines, drift of %.3f s\n", n, (last - first) / 1e9
+	exit last - first > 300000000 || first - last > 300000000
+}' /tmp/stamped >/tmp/drift && ok monotonic || not_ok monotonic "$(cat /tmp/drift)"
+echo "# $(cat /tmp/drift)"
+
+awk '$2 == "date" {d = $1 / 1e9 - $3; print d; exit !(d > -1 && d < 4)}' /tmp/stamped >/tmp/date &&
+	ok date || not_ok date "the guest is $(cat /tmp/date) s late"
+exit $failed
