@@ -125,11 +125,30 @@
 #define PVHV_CAUSE_CONSOLE	(1 << 0) /* console input */
 #define PVHV_CAUSE_POWEROFF	(1 << 1) /* the owner asks for an orderly power-off */
 #define PVHV_CAUSE_REBOOT	(1 << 2) /* the owner asks for an orderly reboot */
-#define PVHV_NR_HYPERCALLS	32
+#define PVHV_CAUSE_DEVICES	(1 << 3) /* a device, or the other side of one, has changed */
+
+/* Event channels: <pvhv/event.h> */
+#define PVHV_HC_EVENT_SETUP	32	/* (gpa of struct pvhv_event_page): once */
+#define PVHV_HC_EVENT_ALLOC	33	/* (domid): a new port, for that domain to bind */
+#define PVHV_HC_EVENT_BIND	34	/* (domid, port): a new port, bound to that one */
+#define PVHV_HC_EVENT_CLOSE	35	/* (port): free it; the other end stays, unbound */
+#define PVHV_HC_EVENT_SEND	36	/* (port) */
+#define PVHV_HC_EVENT_UNMASK	37	/* (port): it was unmasked while pending */
+#define PVHV_HC_EVENT_BIND_VCPU	38	/* (port, vCPU): who is told; at first vCPU 0 */
+/* Grants: <pvhv/grant.h> */
+#define PVHV_HC_GRANT_SETUP	39	/* (frame, gpa of a zeroed page): in order, each once */
+#define PVHV_HC_GRANT_COPY	40	/* (gpa of struct pvhv_grant_copy[], count): done */
+#define PVHV_GRANT_COPY_MAX	64
+/* Devices: <pvhv/device.h>. What is shared is one page, page aligned. */
+#define PVHV_HC_DEVICE_LIST	41	/* (gpa): how many; struct pvhv_device_info[] */
+#define PVHV_HC_DEVICE_READ	42	/* (id, gpa): the other side */
+#define PVHV_HC_DEVICE_PUBLISH	43	/* (id, gpa): the caller's side */
+#define PVHV_NR_HYPERCALLS	44
 
 /* Vectors that the hypervisor raises by itself */
 #define PVHV_VECTOR_TIMER	0xec	/* Linux's LOCAL_TIMER_VECTOR */
 #define PVHV_VECTOR_CALLBACK	0xf3	/* Linux's HYPERVISOR_CALLBACK_VECTOR: see GET_CAUSES */
+#define PVHV_VECTOR_EVENT	0xf2	/* Linux's POSTED_INTR_VECTOR: see <pvhv/event.h> */
 
 /*
  * The address space: user half below 2^47. Kernel half: its translations are

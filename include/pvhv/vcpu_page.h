@@ -39,6 +39,7 @@
 
 #define PVHV_VP_STEAL_NS	0x080	/* u64: ns runnable but not running; see STEAL_SEQ */
 #define PVHV_VP_STEAL_SEQ	0x088	/* u32: odd while STEAL_NS changes */
+#define PVHV_VP_EVENT_SEL	0x090	/* u64: words of pending events, see <pvhv/event.h> */
 
 /*
  * Page-table hints: "the PTEs of these pages have just become present or more
@@ -77,7 +78,8 @@ struct pvhv_vcpu_page {
 	__u64 steal_ns;
 	__u32 steal_seq;
 	__u32 reserved2;
-	__u64 reserved3[14];
+	__u64 event_sel;
+	__u64 reserved3[13];
 	__u64 hints[PVHV_VP_MAX_HINTS];
 	__u64 reserved4[384];
 };
@@ -103,6 +105,7 @@ PVHV_VP_ASSERT(dr6, PVHV_VP_DR6);
 PVHV_VP_ASSERT(result, PVHV_VP_RESULT);
 PVHV_VP_ASSERT(steal_ns, PVHV_VP_STEAL_NS);
 PVHV_VP_ASSERT(steal_seq, PVHV_VP_STEAL_SEQ);
+PVHV_VP_ASSERT(event_sel, PVHV_VP_EVENT_SEL);
 PVHV_VP_ASSERT(hints, PVHV_VP_HINTS);
 _Static_assert(sizeof(struct pvhv_vcpu_page) == 4096, "vCPU page");
 #endif /* __ASSEMBLY__ */
