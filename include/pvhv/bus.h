@@ -103,7 +103,8 @@ struct pvhv_copy {
  * @event_send:	notify the peer. Any context
  * @event_port:	its number
  *
- * What a transport cannot do returns -EOPNOTSUPP.
+ * event_alloc and event_bind return an ERR_PTR when they fail. What a transport
+ * cannot do returns -EOPNOTSUPP.
  */
 struct pvhv_transport {
 	const char *name;
@@ -241,6 +242,9 @@ void pvhv_prop_add(struct pvhv_props *p, u16 key, u16 index, u64 value);
 u64 pvhv_prop_get(const struct pvhv_props *p, u16 key, u16 index, u64 otherwise);
 int pvhv_publish(struct pvhv_device *dev, u32 state, const struct pvhv_props *p);
 struct pvhv_props *pvhv_read_peer(struct pvhv_device *dev, u32 *state);
+
+/* Revoke, then put_page(): at once, or when the peer does not use the page any more */
+void pvhv_revoke_put(struct pvhv_device *dev, pvhv_grant_t ref, struct page *page);
 
 /**
  * struct pvhv_area - ring pages with a port
