@@ -150,6 +150,7 @@ struct pvhv_transport {
  * @peer_state:	the other side's, as last seen
  * @generation:	likewise
  * @flags:	PVHV_DEV_ONLINE, PVHV_DEV_PEER_DEAD
+ * @error:	what the last probe() returned; the driver core keeps it to itself
  *
  * A driver reads @state, @peer_state and @flags in its callbacks only.
  */
@@ -167,6 +168,7 @@ struct pvhv_device {
 	u32 peer_state;
 	u32 generation;
 	u32 flags;
+	int error;
 };
 
 #define to_pvhv_device(d)	container_of(d, struct pvhv_device, dev)
@@ -203,8 +205,18 @@ void pvhv_unregister_driver(struct pvhv_driver *drv);
 #define MODULE_ALIAS_PVHV(class, role) \
 	MODULE_ALIAS("pvhv:c" __stringify(class) "r" __stringify(role))
 
-/* ---- for transports ---- */
-
+/*
+ * ---- for transports ----
+ *
+ * add: makes the device; if a driver is there, has probed it on return, with the
+ *	result in @error. May sleep and calls the transport. ERR_PTR(-errno) if the
+ *	device could not be made; no driver, or a failed probe, is no such error.
+ * changed: the other side or a flag is now as in @info; the driver's changed() is
+ *	called soon, from a work item, even if nothing differs. Does not sleep and may
+ *	be called under the transport's locks.
+ * remove: waits for callbacks, calls the driver's remove(), publishes CLOSED if there
+ *	was a driver, and puts the device. May sleep and calls the transport.
+ */
 struct pvhv_device *pvhv_bus_add(const struct pvhv_transport *tp, void *tp_data,
 				 const struct pvhv_device_info *info,
 				 const struct pvhv_device_config *config);
