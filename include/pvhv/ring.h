@@ -8,11 +8,11 @@
  * is two rings in one area, see struct pvhv_ring_layout.
  *
  * The engine is compiled for Linux and for the race test in user space; it needs
- * READ_ONCE, WRITE_ONCE, smp_load_acquire, smp_store_release, smp_mb and memcpy
- * only. Each side keeps its own index and size in private memory and validates the
+ * READ_ONCE, WRITE_ONCE, smp_load_acquire, smp_store_release, smp_mb, memcpy and
+ * memset only. Each side keeps its own index and size in private memory and validates the
  * other's index whenever it reads it, once: a ring whose other side breaks the
- * rules becomes @broken and looks empty and full for ever. Slots are copied
- * out before anybody looks at them.
+ * rules becomes @broken and looks empty and full for ever: look at @broken before
+ * sleeping. Slots are copied out before anybody looks at them.
  *
  * Invariants:
  * 1. The producer fills slots, then stores @prod with a release; the consumer
@@ -45,6 +45,7 @@ struct pvhv_ring_header {
 	__u32 item_event;
 	__u32 reserved1[14];
 };
+
 _Static_assert(sizeof(struct pvhv_ring_header) == 128, "ring header");
 
 /**
@@ -73,7 +74,7 @@ struct pvhv_ring {
 
 /**
  * struct pvhv_ring_layout - an area with a ring of requests and one of responses
- * @nr:		slots of each, a power of two, as many as fit
+ * @nr:		slots of each, a power of two, as many as fit; 0: not even one does
  * @requests:	offset of the first request slot
  * @responses:	offset of the first response slot
  *
@@ -89,18 +90,33 @@ struct pvhv_ring_layout {
 #define PVHV_RING_RESPONSE_HEADER	128
 #define PVHV_RING_FIRST_SLOT		256
 
+/**
+ * pvhv_ring_layout - how an area is divided, the same on both sides
+ * @pages:		of it, at most 2^19
+ * @request_size:	bytes, a multiple of 8
+ * @response_size:	bytes, a multiple of 8
+ */
 static inline struct pvhv_ring_layout pvhv_ring_layout(__u32 pages, __u32 request_size,
 						       __u32 response_size)
 {
-	__u32 fit = (pages * 4096 - PVHV_RING_FIRST_SLOT) / (request_size + response_size);
-	struct pvhv_ring_layout l = { .nr = 1, .requests = PVHV_RING_FIRST_SLOT };
+	__u32 room = pages ? pages * 4096 - PVHV_RING_FIRST_SLOT : 0;
+	__u32 fit = room / (request_size + response_size);
+	struct pvhv_ring_layout l = { .nr = !!fit, .requests = PVHV_RING_FIRST_SLOT };
 
-	while (l.nr * 2 <= fit)
+	while (l.nr * 2 <= fit && l.nr)
 		l.nr *= 2;
 	l.responses = l.requests + l.nr * request_size;
 	return l;
 }
 
+/**
+ * pvhv_ring_init - a view of a ring that is empty and whose header is zero
+ * @r:		the view
+ * @header:	the shared part
+ * @slots:	slot 0
+ * @nr:		slots, a power of two
+ * @size:	bytes of a slot
+ */
 static inline void pvhv_ring_init(struct pvhv_ring *r, void *header, void *slots, __u32 nr,
 				  __u32 size)
 {
@@ -120,7 +136,7 @@ static inline void *pvhv_ring_slot(const struct pvhv_ring *r, __u32 index)
  */
 static inline __u32 pvhv_ring_room(struct pvhv_ring *r)
 {
-	__u32 cons = smp_load_acquire(&r->shared->cons);
+	__u32 cons = smp_load_acquire(&r->shared->cons);	/* invariant 2 */
 
 	/* It can only have moved forward, and not beyond what it was given. */
 	if (cons - r->theirs > r->published - r->theirs)
@@ -164,7 +180,7 @@ static inline int pvhv_ring_push(struct pvhv_ring *r)
 
 	if (r->mine == old)
 		return 0;
-	smp_store_release(&r->shared->prod, r->mine);
+	smp_store_release(&r->shared->prod, r->mine);	/* invariant 1 */
 	r->published = r->mine;
 	smp_mb();	/* invariant 3 */
 	return pvhv_ring_passed(READ_ONCE(r->shared->item_event), old, r->mine);
@@ -174,6 +190,8 @@ static inline int pvhv_ring_push(struct pvhv_ring *r)
  * pvhv_ring_wait_room - ask to be notified when there is room
  * @r:	the producer's view
  * @n:	for so many slots, at most the size of the ring
+ *
+ * What was put must have been pushed: no room comes from what nobody sees.
  *
  * Return: true if there is not: a notification will come. If the ring is
  * broken, there is none and none will come.
@@ -194,7 +212,7 @@ static inline int pvhv_ring_wait_room(struct pvhv_ring *r, __u32 n)
  */
 static inline __u32 pvhv_ring_items(struct pvhv_ring *r)
 {
-	__u32 prod = smp_load_acquire(&r->shared->prod);
+	__u32 prod = smp_load_acquire(&r->shared->prod);	/* invariant 1 */
 
 	/* Forward only, and no more than the slots that it knows to be free. */
 	if (prod - r->theirs > r->nr - (r->theirs - r->published))
@@ -215,6 +233,11 @@ static inline __u32 pvhv_ring_items(struct pvhv_ring *r)
 static inline void pvhv_ring_peek(const struct pvhv_ring *r, __u32 n, void *item, __u32 len)
 {
 	memcpy(item, pvhv_ring_slot(r, r->mine + n), len);
+	/*
+	 * The copy is made here, once. Without this, the compiler might leave
+	 * it out and read the slot again where @item is used, after the checks.
+	 */
+	__asm__ volatile ("" : : : "memory");
 }
 
 /**
@@ -241,7 +264,7 @@ static inline int pvhv_ring_pull(struct pvhv_ring *r)
 
 	if (r->mine == old)
 		return 0;
-	smp_store_release(&r->shared->cons, r->mine);
+	smp_store_release(&r->shared->cons, r->mine);	/* invariant 2 */
 	r->published = r->mine;
 	smp_mb();	/* invariant 4 */
 	return pvhv_ring_passed(READ_ONCE(r->shared->room_event), old, r->mine);
