@@ -7,6 +7,7 @@
 #
 # Disks that come, go, grow, fail and wait under a load, backends that are
 # unloaded, guests that are killed: and nothing is lost on the host.
+# shellcheck disable=SC2016 # for the guest's shell
 . ./lib.sh
 . ./block-lib.sh
 modprobe pvhv-blkback && modprobe dm-mod && modprobe dm-flakey && modprobe dm-delay ||
