@@ -93,9 +93,9 @@ seen() {
 dev=$(tr : , <"/sys/block/$(basename "$null_one")/dev")
 echo 1 >$trace/events/block/block_bio_queue/enable
 in_guest 20 'dd if=/dev/zero of=$(disk null) bs=4k count=1 seek=100 oflag=direct,dsync 2>/dev/null'
-seen 'W*FS' fua
+seen 'WFS' fua
 in_guest 20 'dd if=/dev/zero of=$(disk null) bs=4k count=1 seek=100 conv=fsync 2>/dev/null'
-seen 'F*' flush
+seen 'FW' flush
 echo 0 >$trace/events/block/block_bio_queue/enable
 for i in 0 1 2; do
 	[ "$(back_stat $i flush_requests)" -gt 0 ] && ok "flushes-$i" || not_ok "flushes-$i" "none"
