@@ -80,7 +80,8 @@ for kind in "null $null_one" "file /tmp/fs/image" "cached /tmp/cached" "four $nu
 	same_md5 "written-cached-$name" "$sum" "${kind#* }" 20 3
 done
 
-# flush and FUA arrive at the device
+# Flush and FUA arrive at the device. With a path, because busybox's shell prefers its
+# own dd and blkdiscard.
 trace=/sys/kernel/tracing
 [ -d $trace/events ] || mount -t tracefs none $trace
 seen() {
@@ -92,7 +93,7 @@ seen() {
 }
 dev=$(tr : , <"/sys/block/$(basename "$null_one")/dev")
 echo 1 >$trace/events/block/block_bio_queue/enable
-in_guest 20 'dd if=/dev/zero of=$(disk null) bs=4k count=1 seek=100 oflag=direct,dsync 2>/dev/null'
+in_guest 20 '/bin/dd if=/dev/zero of=$(disk null) bs=4k count=1 seek=100 oflag=direct,dsync 2>/dev/null'
 seen 'WFS' fua
 in_guest 20 'dd if=/dev/zero of=$(disk null) bs=4k count=1 seek=100 conv=fsync 2>/dev/null'
 seen 'FW' flush
@@ -108,7 +109,7 @@ for kind in null file cached loop; do
 done
 for kind in null file cached loop; do
 	guest_expect "zeroes-$kind" 0 60 "dd if=/tmp/random of=\$(disk $kind) bs=1M count=2 oflag=direct 2>/dev/null; \
-		blkdiscard -z -o 0 -l 1M \$(disk $kind) && zero $kind 1M && ! zero $kind 1025k"
+		/bin/blkdiscard -z -o 0 -l 1M \$(disk $kind) && zero $kind 1M && ! zero $kind 1025k"
 done
 before=$(du -k /tmp/fs/image | cut -f1)
 guest_expect discard-all 0 60 'blkdiscard $(disk file)'
@@ -118,7 +119,8 @@ after=$(du -k /tmp/fs/image | cut -f1)
 guest_expect partitions 0 60 'd=$(disk null); printf "n\np\n1\n\n+16M\nn\np\n2\n\n\nw\n" | fdisk $d &&
 	until_true 5 [ -b ${d}2 ] && [ $(blockdev --getsz ${d}1) = 32768 ]'
 
-for i in 0 1 2 3 4; do
+# not those on tmpfs, which cannot write zeroes without a hole, and once says so
+for i in 0 1 3; do
 	[ "$(back_stat $i errors)" = 0 ] && [ -z "$(cat "$(back $i)/fault")" ] && ok "no-errors-$i" ||
 		not_ok "no-errors-$i" "$(back_stat $i errors) errors, $(cat "$(back $i)/fault")"
 done
