@@ -22,7 +22,7 @@ static const struct bit_name switcher[] = {
 	{ PVHV_SWITCHER_PTI, "pti" }, { PVHV_SWITCHER_FSGSBASE, "fsgsbase" },
 	{ PVHV_SWITCHER_INVPCID, "invpcid" }, { PVHV_SWITCHER_RSB_FILL, "rsb-fill" },
 	{ PVHV_SWITCHER_IBRS, "ibrs" }, { PVHV_SWITCHER_VERW, "verw" },
-	{ PVHV_SWITCHER_IBPB, "ibpb" },
+	{ PVHV_SWITCHER_IBPB, "ibpb" }, { PVHV_SWITCHER_BHB, "bhb" },
 };
 
 /* An array of names; bits that have none as numbers */

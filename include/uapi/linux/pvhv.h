@@ -49,6 +49,7 @@ struct pvhv_info {
 #define PVHV_SWITCHER_IBRS	(1ULL << 6)
 #define PVHV_SWITCHER_VERW	(1ULL << 7)
 #define PVHV_SWITCHER_IBPB	(1ULL << 8)
+#define PVHV_SWITCHER_BHB	(1ULL << 9)
 
 /**
  * struct pvhv_create_domain - PVHV_CREATE_DOMAIN on /dev/pvhv

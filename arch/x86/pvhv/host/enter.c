@@ -116,6 +116,11 @@ static int detect_features(void)
 		switcher_flags |= SW_F_VERW;
 	if (boot_cpu_has(X86_FEATURE_KERNEL_IBRS))
 		switcher_flags |= SW_F_IBRS;
+#ifdef X86_FEATURE_CLEAR_BHB_LOOP
+	if (boot_cpu_has(X86_FEATURE_CLEAR_BHB_LOOP) ||
+	    boot_cpu_has(X86_FEATURE_CLEAR_BHB_LOOP_ON_VMEXIT))
+		switcher_flags |= SW_F_BHB;
+#endif
 	/* The blob's RET comes before any untraining that we could call. */
 	if (boot_cpu_has(X86_FEATURE_IBPB) &&
 	    (boot_cpu_has(X86_FEATURE_UNRET) || boot_cpu_has(X86_FEATURE_ENTRY_IBPB) ||
@@ -174,6 +179,8 @@ u64 pvhv_switcher_features(void)
 		f |= PVHV_SWITCHER_VERW;
 	if (boot_cpu_has(X86_FEATURE_USE_IBPB))
 		f |= PVHV_SWITCHER_IBPB;
+	if (switcher_flags & SW_F_BHB)
+		f |= PVHV_SWITCHER_BHB;
 	return f;
 }
 
@@ -485,6 +492,11 @@ void pvhv_put(struct pvhv_vcpu *v)
 	if (v->segments_live && !(pvhv_raw_cr4() & X86_CR4_PGE))
 		pvhv_set_raw_cr4(h->cr4);
 
+#ifdef X86_FEATURE_IBPB_EXIT_TO_USER
+	/* VMSCAPE: whoever returns to user space here next, with our predictions */
+	if (v->segments_live && boot_cpu_has(X86_FEATURE_IBPB_EXIT_TO_USER))
+		this_cpu_write(x86_ibpb_exit_to_user, true);
+#endif
 	fpu_save(v);
 	write_pkru(h->pkru);
 	v->loaded = false;
@@ -602,6 +614,8 @@ void pvhv_enter(struct pvhv_vcpu *v)
 	if (unlikely(v->dr7))
 		native_set_debugreg(7, v->dr7);
 
+	if (boot_cpu_has_bug(X86_BUG_DIV0))
+		amd_clear_divider();
 	current->flags |= PF_VCPU;
 	v->segments_live = true;
 	a->enter();

@@ -4,8 +4,8 @@
  *
  * This code is data to the kernel: it is copied into pages that only our own
  * page-table entries make executable, at an address of its own in each CPU's
- * area. So it must be position independent, may not use alternatives, and its
- * one RET is reached only after the return stack buffer has been dealt with.
+ * area. So it must be position independent, may not use alternatives, and the
+ * RET to C is reached only after the return stack buffer has been dealt with.
  *
  * What is true where (H = the host's, O = our own, G = the guest's):
  *
@@ -219,9 +219,11 @@ sw_exit_swapped:
 	 * The guest's kernel runs at addresses that are the host kernel's too,
 	 * so SMEP does not keep its stale predictions from being used here.
 	 */
-	testb	$SW_F_RSB_FILL | SW_F_IBRS | SW_F_IBPB_EXIT, DATA(D_FLAGS)
+	testb	$SW_F_RSB_FILL | SW_F_IBRS | SW_F_IBPB_EXIT | SW_F_BHB, DATA(D_FLAGS)
 	jnz	sw_exit_mitigate
 sw_exit_mitigated:
+	/* The guest may have trained that branch: no RET before it is decided. */
+	lfence
 	/* AC, DF, TF, NT may be the guest's */
 	push	$2
 	popfq
@@ -240,8 +242,7 @@ sw_exit_mitigated:
 	xor	%r9d, %r9d
 	xor	%r10d, %r10d
 	xor	%r11d, %r11d
-	ret
-	int3
+	jmp	sw_exit_ret
 
 sw_exit_rdmsr_gs:
 	mov	$MSR_GSBASE, %ecx
@@ -264,7 +265,7 @@ sw_exit_mitigate:
 	mov	4 + DATA(D_SPEC_CTRL), %edx
 	wrmsr
 2:	testb	$SW_F_RSB_FILL, DATA(D_FLAGS)
-	jz	sw_exit_mitigated
+	jz	4f
 	.rept	32
 	call	3f
 	int3
@@ -272,7 +273,40 @@ sw_exit_mitigate:
 	.endr
 	add	$(32 * 8), %rsp
 	lfence
+4:	testb	$SW_F_BHB, DATA(D_FLAGS)
+	jz	sw_exit_mitigated
+	mov	$5, %ecx
+	call	sw_bhb_outer
 	jmp	sw_exit_mitigated
+
+/*
+ * So many taken branches that none of the guest's is left in the branch history
+ * (Intel, "Branch History Injection", software sequence). Where indirect branches
+ * in the first half of a cache line are predicted by others (ITS), that goes
+ * for RET as well: all of ours lie in second halves.
+ */
+	.balign 64, 0xcc
+	.skip	32, 0xcc
+sw_exit_ret:
+	ret
+	int3
+sw_bhb_ret:
+	ret
+	int3
+	.balign 64, 0xcc
+sw_bhb_outer:
+	call	sw_bhb_inner
+	jmp	sw_bhb_ret
+	.balign 64, 0xcc
+sw_bhb_inner:
+	mov	$5, %eax
+1:	jmp	2f
+	nop
+2:	sub	$1, %eax
+	jnz	1b
+	sub	$1, %ecx
+	jnz	sw_bhb_outer
+	jmp	sw_bhb_ret
 
 /*
  * Exception in ring 0. Only the IRETs to the guest may fault (selectors and

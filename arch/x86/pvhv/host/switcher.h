@@ -56,6 +56,7 @@
 #define SW_F_VERW	0x04	/* clear CPU buffers at entry */
 #define SW_F_IBRS	0x08	/* write SPEC_CTRL at exit */
 #define SW_F_IBPB_EXIT	0x10	/* predictor barrier at exit, where RETs need untraining */
+#define SW_F_BHB	0x20	/* clear the branch history at exit */
 
 /* sw_guest.work */
 #define SW_WORK_SEGS	0x01	/* load LDTR, DS, ES, FS, GS before entering */
