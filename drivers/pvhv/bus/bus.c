@@ -213,6 +213,7 @@ static int pvhv_bus_probe(struct device *dev)
 	}
 
 	err = to_pvhv_driver(dev->driver)->probe(pd);
+	pd->error = err;
 	if (err) {
 		/* The peer need not wait for us, unless we come again soon. */
 		if (err != -EPROBE_DEFER || pd->state != PVHV_DEV_INITIALISING)

@@ -3,7 +3,7 @@
  * The transport of the host's kernel: plain calls into the core. Its sides are
  * backends, and their peers are guests.
  */
-#include "../core/pvhv.h"
+#include "../core/registry.h"
 
 static struct pvhv_rdev *rdev(struct pvhv_device *dev)
 {

@@ -18,6 +18,7 @@
 #include <linux/nospec.h>
 #include <linux/slab.h>
 
+#include <pvhv/bus.h>
 #include "grant_check.h"
 #include "pvhv.h"
 #include "trace.h"

@@ -9,12 +9,14 @@
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/uaccess.h>
+#include <linux/workqueue.h>
 #include <asm/cpufeature.h>
 #include <asm/hypervisor.h>
 #include <asm/tsc.h>
 
 #include "../bus/bus.h"
 #include "pvhv.h"
+#include "../bus/bus.h"
 
 #define CREATE_TRACE_POINTS
 #include "trace.h"
@@ -81,6 +83,12 @@ static const char *refusal(void)
 		return "PREEMPT_RT kernels are not supported";
 	return NULL;
 }
+
+/*
+ * What follows the end of domains: backends let go, and grant tables are given back. It
+ * needs memory, maybe, but gives back more.
+ */
+struct workqueue_struct *pvhv_wq;
 
 static int __init pvhv_init(void)
 {

@@ -24,6 +24,7 @@
 #include <linux/slab.h>
 #include <linux/wait_bit.h>
 
+#include <pvhv/bus.h>
 #include "pvhv.h"
 #include "trace.h"
 

@@ -26,6 +26,7 @@
 #include <net/net_namespace.h>
 
 #include "pvhv.h"
+#include "registry.h"
 #include "registry_check.h"
 #include "trace.h"
 
@@ -514,7 +515,7 @@ static int put_on_bus(struct pvhv_rdev *rd)
 	return ret;
 }
 
-static int device_add(struct pvhv_domain *d, struct pvhv_device_add *a)
+static int add_device(struct pvhv_domain *d, struct pvhv_device_add *a)
 {
 	struct pvhv_rdev *rd = kzalloc(sizeof(*rd), GFP_KERNEL_ACCOUNT);
 	int ret;
@@ -579,7 +580,7 @@ long pvhv_device_add(struct pvhv_domain *d, void __user *arg)
 	ret = check_config(&a);
 	if (ret)
 		return ret;
-	ret = device_add(d, &a);
+	ret = add_device(d, &a);
 	if (ret)
 		return ret;
 	/* The device stays: it can be listed. */
@@ -676,8 +677,11 @@ long pvhv_device_changed(struct pvhv_domain *d, unsigned long id)
 
 	mutex_lock(&registry_lock);
 	rd = find_own(d, id);
-	if (rd)
+	if (rd) {
+		/* So that it is news to the backend, and to nobody else */
+		rd->side[F].generation++;
 		tell(rd, B);
+	}
 	mutex_unlock(&registry_lock);
 	return rd ? 0 : -ENOENT;
 }

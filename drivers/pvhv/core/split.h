@@ -6,7 +6,6 @@
 #ifndef _PVHV_CORE_SPLIT_H
 #define _PVHV_CORE_SPLIT_H
 
-#include <linux/kref.h>
 #include <linux/mm_types.h>
 #include <linux/rcupdate.h>
 #include <linux/refcount.h>
@@ -14,10 +13,15 @@
 #include <linux/types.h>
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
-#include <pvhv/bus.h>
+#include <pvhv/device.h>
+#include <pvhv/event.h>
+#include <pvhv/grant.h>
 
 struct pvhv_domain;
 struct pvhv_vcpu;
+struct pvhv_copy;
+struct pvhv_event;
+struct pvhv_map;
 
 extern struct workqueue_struct *pvhv_wq;
 
@@ -137,57 +141,6 @@ long pvhv_hc_grant_copy(struct pvhv_vcpu *v, const u64 *a);
 
 /* ---- registry.c ---- */
 
-/**
- * struct pvhv_rside - a side of a device in the registry
- * @domid:	whose
- * @domain:	the same, NULL: the host, or it has ended; under registry_lock
- * @state:	PVHV_DEV_xxx
- * @generation:	changes with every publication and every change of flags
- * @nr_props:	entries of @props
- * @props:	as published, NULL if none
- */
-struct pvhv_rside {
-	pvhv_domid_t domid;
-	struct pvhv_domain *domain;
-	u32 state;
-	u32 generation;
-	u32 nr_props;
-	struct pvhv_prop *props;
-};
-
-/**
- * struct pvhv_rdev - a device in the registry
- * @list:	all devices, under registry_lock
- * @id:		never used again
- * @class:	PVHV_CLASS_xxx
- * @index:	among the frontend's devices of this class
- * @flags:	PVHV_DEV_ONLINE, PVHV_DEV_PEER_DEAD
- * @visible:	made completely
- * @removing:	@remove is on its way
- * @side:	by role; under registry_lock
- * @bus:	the backend's on the host
- * @config:	for it
- * @grants:	the frontend's
- * @remove:	takes it from the bus, then away
- */
-struct pvhv_rdev {
-	struct list_head list;
-	u32 id;
-	u32 class;
-	u32 index;
-	u32 flags;
-	bool visible;
-	bool removing;
-	struct pvhv_rside side[2];
-	struct pvhv_device *bus;
-	struct pvhv_device_config config;
-	struct pvhv_grant_table *grants;
-	struct work_struct remove;
-};
-
-int pvhv_registry_publish(struct pvhv_rdev *rd, u32 role, u32 state,
-			  const struct pvhv_prop *props, u32 nr);
-void pvhv_registry_read(struct pvhv_rdev *rd, u32 role, struct pvhv_device_side *out);
 void pvhv_registry_domain_ended(struct pvhv_domain *d);
 void pvhv_registry_detach(struct pvhv_domain *d);
 
@@ -200,8 +153,5 @@ long pvhv_device_remove(struct pvhv_domain *d, void __user *arg);
 long pvhv_device_list(struct pvhv_domain *d, void __user *arg);
 long pvhv_device_changed(struct pvhv_domain *d, unsigned long id);
 
-
-/* ../bus/host.c */
-extern const struct pvhv_transport pvhv_host_transport;
 
 #endif /* _PVHV_CORE_SPLIT_H */
