@@ -299,6 +299,39 @@ static long hc_console_read(struct pvhv_vcpu *v, const u64 *a)
 	return v->loaded ? need_sleep(v) : pvhv_hc_console_read(v, a);
 }
 
+#define SLEEPS(name)							\
+static long hc_##name(struct pvhv_vcpu *v, const u64 *a)		\
+{									\
+	return v->loaded ? need_sleep(v) : pvhv_hc_##name(v, a);	\
+}
+SLEEPS(event_setup)
+SLEEPS(event_alloc)
+SLEEPS(event_bind)
+SLEEPS(grant_setup)
+SLEEPS(device_list)
+SLEEPS(device_read)
+SLEEPS(device_publish)
+
+static long hc_event_send(struct pvhv_vcpu *v, const u64 *a)
+{
+	long ret = pvhv_port_send(v, a[0]);
+
+	switch (ret) {
+	case PVHV_SEND_SLEEPS:
+		return need_sleep(v);
+	case PVHV_SEND_MORE:
+		return HC_MORE;
+	}
+	return ret;
+}
+
+static long hc_grant_copy(struct pvhv_vcpu *v, const u64 *a)
+{
+	if (v->loaded)
+		return need_sleep(v);
+	return pvhv_hc_grant_copy(v, a) ?: HC_MORE;
+}
+
 static long hc_multicall(struct pvhv_vcpu *v, const u64 *a);
 
 /*
@@ -341,6 +374,18 @@ static const struct hypercall {
 	HC(SEND_IPI,		hc_send_ipi,		MULTI),
 	HC(SET_CPUNODE,		pvhv_hc_set_cpunode,	MULTI),
 	HC(GET_CAUSES,		hc_get_causes,		MULTI),
+	HC(EVENT_SETUP,		hc_event_setup,		0),
+	HC(EVENT_ALLOC,		hc_event_alloc,		0),
+	HC(EVENT_BIND,		hc_event_bind,		0),
+	HC(EVENT_CLOSE,		pvhv_hc_event_close,	MULTI),
+	HC(EVENT_SEND,		hc_event_send,		MULTI),
+	HC(EVENT_UNMASK,	pvhv_hc_event_unmask,	MULTI),
+	HC(EVENT_BIND_VCPU,	pvhv_hc_event_bind_vcpu, MULTI),
+	HC(GRANT_SETUP,		hc_grant_setup,		0),
+	HC(GRANT_COPY,		hc_grant_copy,		0),
+	HC(DEVICE_LIST,		hc_device_list,		0),
+	HC(DEVICE_READ,		hc_device_read,		0),
+	HC(DEVICE_PUBLISH,	hc_device_publish,	0),
 #undef HC
 };
 

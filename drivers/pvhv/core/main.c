@@ -9,11 +9,14 @@
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/uaccess.h>
+#include <linux/workqueue.h>
 #include <asm/cpufeature.h>
 #include <asm/hypervisor.h>
 #include <asm/tsc.h>
 
+#include "../bus/bus.h"
 #include "pvhv.h"
+#include "../bus/bus.h"
 
 #define CREATE_TRACE_POINTS
 #include "trace.h"
@@ -81,6 +84,12 @@ static const char *refusal(void)
 	return NULL;
 }
 
+/*
+ * What follows the end of domains: backends let go, and grant tables are given back. It
+ * needs memory, maybe, but gives back more.
+ */
+struct workqueue_struct *pvhv_wq;
+
 static int __init pvhv_init(void)
 {
 	const char *why = refusal();
@@ -97,10 +106,15 @@ static int __init pvhv_init(void)
 	ret = pvhv_world_init();
 	if (ret)
 		goto mmu;
-	ret = misc_register(&dev);
+	ret = pvhv_bus_init();
 	if (ret)
 		goto world;
+	ret = misc_register(&dev);
+	if (ret)
+		goto bus;
 	return 0;
+bus:
+	pvhv_bus_exit();
 world:
 	pvhv_world_exit();
 mmu:
@@ -111,6 +125,7 @@ mmu:
 static void __exit pvhv_exit(void)
 {
 	misc_deregister(&dev);
+	pvhv_bus_exit();
 	pvhv_world_exit();
 	pvhv_mmu_teardown();
 }
