@@ -25,7 +25,6 @@
  * @state:	the other side's, as last reported by the transport
  * @generation:	likewise
  * @flags:	likewise
- * @call:	changed() must be called, even if nothing of the above is new
  * @going:	the transport has removed the device: nothing is queued any more
  */
 struct pvhv_bus_device {
@@ -35,7 +34,6 @@ struct pvhv_bus_device {
 	u32 state;
 	u32 generation;
 	u32 flags;
-	bool call;
 	bool going;
 };
 
@@ -166,23 +164,18 @@ static int pvhv_bus_match(struct device *dev, struct device_driver *driver)
 	return drv->class == pd->class && drv->role == pd->role;
 }
 
-/* Let the driver see what the transport has reported. Return: changed() is due */
-static bool take_news(struct pvhv_bus_device *b)
+/* Let the driver see what the transport has reported */
+static void take_news(struct pvhv_bus_device *b)
 {
 	struct pvhv_device *pd = &b->pd;
 	unsigned long flags;
-	bool news;
 
 	device_lock_assert(&pd->dev);
 	spin_lock_irqsave(&b->lock, flags);
-	news = b->call || b->generation != pd->generation || b->state != pd->peer_state ||
-	       b->flags != pd->flags;
-	b->call = false;
 	WRITE_ONCE(pd->peer_state, b->state);
 	WRITE_ONCE(pd->flags, b->flags);
 	pd->generation = b->generation;
 	spin_unlock_irqrestore(&b->lock, flags);
-	return news;
 }
 
 static void changed_work(struct work_struct *work)
@@ -191,28 +184,35 @@ static void changed_work(struct work_struct *work)
 	struct device *dev = &b->pd.dev;
 
 	device_lock(dev);
+	take_news(b);
 	/* Under the lock, a driver that is there has been probed. */
-	if (take_news(b) && dev->driver)
+	if (dev->driver)
 		to_pvhv_driver(dev->driver)->changed(&b->pd);
 	device_unlock(dev);
+}
+
+static void call_changed(struct pvhv_bus_device *b)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&b->lock, flags);
+	if (!b->going)
+		queue_work(bus_wq, &b->work);
+	spin_unlock_irqrestore(&b->lock, flags);
 }
 
 static int pvhv_bus_probe(struct device *dev)
 {
 	struct pvhv_device *pd = to_pvhv_device(dev);
 	struct pvhv_bus_device *b = to_bus_device(pd);
-	unsigned long flags;
-	int err;
+	int err = 0;
 
 	take_news(b);
 	/* What the last driver has left behind */
-	if (pd->state != PVHV_DEV_INITIALISING) {
+	if (pd->state != PVHV_DEV_INITIALISING)
 		err = pvhv_publish(pd, PVHV_DEV_INITIALISING, NULL);
-		if (err)
-			return err;
-	}
-
-	err = to_pvhv_driver(dev->driver)->probe(pd);
+	if (!err)
+		err = to_pvhv_driver(dev->driver)->probe(pd);
 	pd->error = err;
 	if (err) {
 		/* The peer need not wait for us, unless we come again soon. */
@@ -221,12 +221,7 @@ static int pvhv_bus_probe(struct device *dev)
 		return err;
 	}
 
-	/* The first call of changed() */
-	spin_lock_irqsave(&b->lock, flags);
-	b->call = true;
-	if (!b->going)
-		queue_work(bus_wq, &b->work);
-	spin_unlock_irqrestore(&b->lock, flags);
+	call_changed(b);
 	return 0;
 }
 
@@ -367,9 +362,8 @@ void pvhv_bus_changed(struct pvhv_device *dev, const struct pvhv_device_info *in
 	b->state = info->state;
 	b->generation = info->generation;
 	b->flags = info->flags;
-	if (!b->going)
-		queue_work(bus_wq, &b->work);
 	spin_unlock_irqrestore(&b->lock, flags);
+	call_changed(b);
 }
 EXPORT_SYMBOL_GPL(pvhv_bus_changed);
 

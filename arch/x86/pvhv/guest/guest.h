@@ -53,6 +53,7 @@ void pvhv_event_user(struct pt_regs *regs, unsigned long vector, unsigned long e
 void pvhv_event_kernel(struct pt_regs *regs, unsigned long vector, unsigned long error_code);
 void pvhv_event_early(struct pt_regs *regs, unsigned long vector, unsigned long error_code);
 void sysvec_pvhv_callback(struct pt_regs *regs);
+void sysvec_pvhv_event(struct pt_regs *regs);
 void pvhv_irq_init(void);
 
 /* processor.c */

@@ -67,6 +67,17 @@ DEFINE_IDTENTRY_SYSVEC(sysvec_pvhv_callback)
 	set_irq_regs(old_regs);
 }
 
+#ifdef CONFIG_PVHV_BUS
+/* Each port is an interrupt of its own, and counted as that. */
+DEFINE_IDTENTRY_SYSVEC(sysvec_pvhv_event)
+{
+	struct pt_regs *old_regs = set_irq_regs(regs);
+
+	pvhv_event_interrupt();
+	set_irq_regs(old_regs);
+}
+#endif
+
 static void pvhv_poweroff_request(void)
 {
 	orderly_poweroff(true);
@@ -84,6 +95,9 @@ static __always_inline void pvhv_event(struct pt_regs *regs, unsigned long vecto
 	switch (vector) {
 	case PVHV_VECTOR_TIMER:			return sysvec_pvhv_timer(regs);
 	case PVHV_VECTOR_CALLBACK:		return sysvec_pvhv_callback(regs);
+#ifdef CONFIG_PVHV_BUS
+	case PVHV_VECTOR_EVENT:			return sysvec_pvhv_event(regs);
+#endif
 	case RESCHEDULE_VECTOR:			return sysvec_reschedule_ipi(regs);
 	case CALL_FUNCTION_SINGLE_VECTOR:	return sysvec_call_function_single(regs);
 	case CALL_FUNCTION_VECTOR:		return sysvec_call_function(regs);
@@ -172,8 +186,12 @@ static void pvhv_halt(void)
 
 static void __init pvhv_init_IRQ(void)
 {
-	/* Makes /proc/interrupts show it; the IDT is never looked at. */
+	/*
+	 * Makes /proc/interrupts show the first, and keeps both from being given
+	 * to devices; the IDT is never looked at.
+	 */
 	set_bit(HYPERVISOR_CALLBACK_VECTOR, system_vectors);
+	set_bit(POSTED_INTR_VECTOR, system_vectors);
 	native_init_IRQ();
 
 	pvhv_set_cause_handler(PVHV_CAUSE_POWEROFF, pvhv_poweroff_request);
@@ -184,6 +202,8 @@ void __init pvhv_irq_init(void)
 {
 	BUILD_BUG_ON(PVHV_VECTOR_TIMER != LOCAL_TIMER_VECTOR);
 	BUILD_BUG_ON(PVHV_VECTOR_CALLBACK != HYPERVISOR_CALLBACK_VECTOR);
+	/* A guest of pvhv is not a host of KVM. */
+	BUILD_BUG_ON(PVHV_VECTOR_EVENT != POSTED_INTR_VECTOR);
 
 	pv_ops.irq.save_fl = __PV_IS_CALLEE_SAVE(pvhv_save_fl);
 	pv_ops.irq.irq_disable = __PV_IS_CALLEE_SAVE(pvhv_irq_disable);

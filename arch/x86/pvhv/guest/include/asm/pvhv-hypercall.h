@@ -86,6 +86,9 @@ static __always_inline long pvhv_hypercall4(unsigned long nr, unsigned long a,
 typedef void (*pvhv_cause_fn)(void);
 int pvhv_set_cause_handler(unsigned int cause, pvhv_cause_fn handler);
 
+/* drivers/pvhv/bus: PVHV_VECTOR_EVENT, in interrupt context */
+void pvhv_event_interrupt(void);
+
 /* PVHV_F_xxx that the hypervisor offers */
 extern u64 pvhv_features;
 
