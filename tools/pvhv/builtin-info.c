@@ -6,12 +6,13 @@
 
 #include "builtin.h"
 #include "client.h"
+#include "device-list.h"
 
 /* Values that are numbers; all others are strings. */
 static bool is_number(const char *key)
 {
 	static const char * const numbers[] = {
-		"pid", "domid", "vcpus", "memory", "uptime-ms", "reboots",
+		"pid", "domid", "vcpus", "memory", "disks", "nets", "uptime-ms", "reboots",
 	};
 	size_t i;
 
@@ -21,11 +22,10 @@ static bool is_number(const char *key)
 	return false;
 }
 
-static void print_plain(const struct answer *info, const struct answer *regs)
+static void print_plain(const struct answer *info)
 {
 	const struct answer_value *v;
 	char buf[32];
-	unsigned int i;
 
 	for (v = info->value; v < info->value + info->nr; v++) {
 		u64 number = strtoull(v->value, NULL, 10);
@@ -41,6 +41,21 @@ static void print_plain(const struct answer *info, const struct answer *regs)
 			putchar('\n');
 		}
 	}
+}
+
+static void print_devices(const struct answer *a, bool is_disk)
+{
+	if (!a->nr)
+		return;
+	putchar('\n');
+	device_list_table(a, is_disk);
+}
+
+static void print_regs(const struct answer *regs)
+{
+	const struct answer_value *v;
+	unsigned int i;
+
 	if (!regs->nr)
 		return;
 	printf("\nvCPU 0");
@@ -86,7 +101,7 @@ int cmd_info(int argc, char **argv)
 		{ 0 }
 	};
 	int c, rc, status = STATUS_OK;
-	struct answer info, regs = { 0 };
+	struct answer info, regs = { 0 }, disks = { 0 }, nets = { 0 };
 	const char *name = NULL, *state;
 	struct connection conn;
 	bool json = false;
@@ -121,11 +136,20 @@ int cmd_info(int argc, char **argv)
 		if (client_request(&conn, "regs 0", CLIENT_TIMEOUT_MS, &regs, &e))
 			say("%s: no registers: %s", name, e.text);
 	}
+	/* "state" and the like if it has just ended: then without */
+	if (answer_number(&info, "disks"))
+		client_request(&conn, "disks", CLIENT_TIMEOUT_MS, &disks, &e);
+	if (answer_number(&info, "nets"))
+		client_request(&conn, "nets", CLIENT_TIMEOUT_MS, &nets, &e);
 	client_close(&conn);
 
 	if (json) {
 		putchar('{');
 		print_json_values(&info, false);
+		printf(", \"disk_list\": ");
+		device_list_json(&disks);
+		printf(", \"net_list\": ");
+		device_list_json(&nets);
 		if (regs.nr) {
 			printf(", \"registers\": {");
 			print_json_values(&regs, true);
@@ -133,8 +157,13 @@ int cmd_info(int argc, char **argv)
 		}
 		printf("}\n");
 	} else {
-		print_plain(&info, &regs);
+		print_plain(&info);
+		print_devices(&disks, true);
+		print_devices(&nets, false);
+		print_regs(&regs);
 	}
+	answer_free(&disks);
+	answer_free(&nets);
 	answer_free(&info);
 	answer_free(&regs);
 	return STATUS_OK;

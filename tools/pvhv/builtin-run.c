@@ -27,6 +27,18 @@ static int parse_console(const char *text, struct launcher_config *cfg)
 	return 0;
 }
 
+static int add_disk(struct launcher_config *cfg, const char *text, struct errmsg *e)
+{
+	cfg->disk = xrealloc(cfg->disk, (cfg->nr_disks + 1) * sizeof(*cfg->disk));
+	return disk_spec_parse(&cfg->disk[cfg->nr_disks++], text, e);
+}
+
+static int add_net(struct launcher_config *cfg, const char *text, struct errmsg *e)
+{
+	cfg->net = xrealloc(cfg->net, (cfg->nr_nets + 1) * sizeof(*cfg->net));
+	return net_spec_parse(&cfg->net[cfg->nr_nets++], text, e);
+}
+
 static int parse_options(int argc, char **argv, struct launcher_config *cfg, const char **append)
 {
 	static const struct option options[] = {
@@ -35,6 +47,8 @@ static int parse_options(int argc, char **argv, struct launcher_config *cfg, con
 		{ "initrd", required_argument, NULL, 'i' },
 		{ "append", required_argument, NULL, 'a' },
 		{ "memory", required_argument, NULL, 'm' },
+		{ "disk", required_argument, NULL, 'd' },
+		{ "net", optional_argument, NULL, 'e' },
 		{ "console", required_argument, NULL, 'c' },
 		{ "on-crash", required_argument, NULL, 'x' },
 		{ "no-reboot", no_argument, NULL, 'r' },
@@ -42,6 +56,7 @@ static int parse_options(int argc, char **argv, struct launcher_config *cfg, con
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 }
 	};
+	struct errmsg e;
 	u64 cpus;
 	int c;
 
@@ -65,6 +80,19 @@ static int parse_options(int argc, char **argv, struct launcher_config *cfg, con
 			if (parse_size(optarg, &cfg->memory))
 				return bad_usage(argv, "--memory '%s': give a size, as 512M or 2G",
 						 optarg);
+			break;
+		case 'd':
+			if (add_disk(cfg, optarg, &e))
+				return bad_usage(argv, "--disk %s: %s", optarg, e.text);
+			break;
+		case 'e':
+			/* "--net" alone, "--net=bridge=br0" or "--net bridge=br0" */
+			if (!optarg && optind < argc && argv[optind][0] != '-')
+				optarg = argv[optind++];
+			if (!optarg)
+				optarg = "";
+			if (add_net(cfg, optarg, &e))
+				return bad_usage(argv, "--net %s: %s", optarg, e.text);
 			break;
 		case 'c':
 			if (parse_console(optarg, cfg))

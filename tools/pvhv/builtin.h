@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The commands. Each is a builtin-NAME.c (the four that only send a request
- * share builtin-control.c) and gets its own name as argv[0].
+ * share builtin-control.c, disk and net builtin-device.c) and gets its own name as argv[0].
  */
 #ifndef PVHV_TOOL_BUILTIN_H
 #define PVHV_TOOL_BUILTIN_H
@@ -29,6 +29,7 @@ const struct command *find_command(const char *name);
 int cmd_check(int argc, char **argv);
 int cmd_console(int argc, char **argv);
 int cmd_control(int argc, char **argv);		/* pause, resume, stop, kill */
+int cmd_device(int argc, char **argv);		/* disk, net */
 int cmd_help(int argc, char **argv);
 int cmd_info(int argc, char **argv);
 int cmd_list(int argc, char **argv);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The only calls that reach /dev/pvhv and the descriptors that come from it:
- * tests/fake-device.c takes the place of device.c.
+ * The only calls that reach /dev/pvhv, the descriptors that come from it, and
+ * the host's network interfaces: tests/fake-device.c takes the place of device.c.
  */
 #ifndef PVHV_TOOL_DEVICE_H
 #define PVHV_TOOL_DEVICE_H
@@ -14,5 +14,11 @@
 int device_stat(struct stat *st);
 int device_open(void);
 int device_ioctl(int fd, unsigned long request, unsigned long arg);
+
+/* -ENODEV: there is no such interface */
+int interface_exists(const char *ifname);
+int interface_up(const char *ifname);
+/* -EOPNOTSUPP: @bridge is none */
+int interface_into_bridge(const char *ifname, const char *bridge);
 
 #endif

@@ -279,6 +279,40 @@ int domain_stats(struct domain *dom, struct pvhv_stat **out)
 	return arg.count;
 }
 
+int domain_device_add(struct domain *dom, struct pvhv_device_add *add)
+{
+	int rc = device_ioctl(dom->fd, PVHV_DEVICE_ADD, (unsigned long)add);
+
+	return rc < 0 ? rc : 0;
+}
+
+int domain_device_remove(struct domain *dom, u32 id, bool force)
+{
+	struct pvhv_device_remove remove = {
+		.id = id, .flags = force ? PVHV_DEVICE_FORCE : 0,
+	};
+	int rc = device_ioctl(dom->fd, PVHV_DEVICE_REMOVE, (unsigned long)&remove);
+
+	return rc < 0 ? rc : 0;
+}
+
+int domain_device_changed(struct domain *dom, u32 id)
+{
+	int rc = device_ioctl(dom->fd, PVHV_DEVICE_CHANGED, id);
+
+	return rc < 0 ? rc : 0;
+}
+
+int domain_devices(struct domain *dom, struct pvhv_device_entry *entries)
+{
+	struct pvhv_device_list list = {
+		.count = PVHV_MAX_DEVICES, .devices = (unsigned long)entries,
+	};
+	int rc = device_ioctl(dom->fd, PVHV_DEVICE_LIST, (unsigned long)&list);
+
+	return rc < 0 ? rc : (int)min(list.count, PVHV_MAX_DEVICES);
+}
+
 const char *domain_state_name(u32 state)
 {
 	static const char * const names[] = {

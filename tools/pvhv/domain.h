@@ -15,6 +15,7 @@
 #include <pthread.h>
 
 #include <linux/pvhv.h>
+#include <pvhv/device.h>
 
 #include "util.h"
 
@@ -68,6 +69,13 @@ int domain_state(struct domain *dom, struct pvhv_state *state);
 int domain_regs(struct domain *dom, unsigned int vcpu, struct pvhv_vcpu_regs *regs);
 /* Number of counters, in *stats, malloc'ed; or -errno */
 int domain_stats(struct domain *dom, struct pvhv_stat **stats);
+
+int domain_device_add(struct domain *dom, struct pvhv_device_add *add);
+int domain_device_remove(struct domain *dom, u32 id, bool force);
+/* The file of a disk has another size. */
+int domain_device_changed(struct domain *dom, u32 id);
+/* Number of devices, at most PVHV_MAX_DEVICES; or -errno */
+int domain_devices(struct domain *dom, struct pvhv_device_entry *entries);
 
 const char *domain_state_name(u32 state);
 const char *domain_crash_name(u32 crash);

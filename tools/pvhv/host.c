@@ -138,9 +138,10 @@ static void check_platform(struct host *h)
 		    "the kernel uses FRED event delivery");
 }
 
-/* Is there a pvhv.ko that modprobe would find? */
-static bool module_installed(const struct host *h)
+/* Is there a NAME.ko that modprobe would find? */
+static bool module_installed(const struct host *h, const char *name)
 {
+	size_t len = strlen(name);
 	char path[256], line[4096];
 	bool found = false;
 	FILE *f;
@@ -158,7 +159,8 @@ static bool module_installed(const struct host *h)
 		*colon = '\0';
 		slash = strrchr(line, '/');
 		slash = slash ? slash + 1 : line;
-		found = !strncmp(slash, "pvhv.ko", 7) && (!slash[7] || slash[7] == '.');
+		found = !strncmp(slash, name, len) && !strncmp(slash + len, ".ko", 3) &&
+			(!slash[len + 3] || slash[len + 3] == '.');
 	}
 	fclose(f);
 	return found;
@@ -173,7 +175,7 @@ static void add_no_device(struct host *h)
 		    "the module is loaded but " DEVICE_PATH " does not exist");
 		return;
 	}
-	if (!module_installed(h)) {
+	if (!module_installed(h, "pvhv")) {
 		add(h, true, "no-module", "build it in the pvhv tree (make), then insmod pvhv.ko",
 		    "the module pvhv is neither loaded nor installed for Linux %s", h->release);
 		return;
@@ -285,6 +287,19 @@ static void check_memory(struct host *h)
 		    (u64)limit.rlim_cur / MIB, DEFAULT_MEMORY / MIB);
 }
 
+/* Guests run without, but have no disks or no network. */
+static void check_backends(struct host *h)
+{
+	if (!exists(h, "/sys/module/pvhv") && !module_installed(h, "pvhv"))
+		return;		/* the first problem first */
+	if (!exists(h, "/sys/module/pvhv_blkback") && !module_installed(h, "pvhv-blkback"))
+		add(h, false, "no-block-backend", "insmod pvhv-blkback.ko, or install it",
+		    "no disks: the module pvhv-blkback is neither loaded nor installed");
+	if (!exists(h, "/sys/module/pvhv_netback") && !module_installed(h, "pvhv-netback"))
+		add(h, false, "no-net-backend", "insmod pvhv-netback.ko, or install it",
+		    "no network: the module pvhv-netback is neither loaded nor installed");
+}
+
 static void check_files(struct host *h)
 {
 	char dir[PATH_MAX], *colon;
@@ -327,6 +342,7 @@ bool host_check(struct host *h)
 		if (fd >= 0)
 			close(fd);
 	}
+	check_backends(h);
 	check_memory(h);
 	check_files(h);
 	for (i = 0; i < h->nr; i++)

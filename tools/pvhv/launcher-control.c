@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "launcher.h"
+#include "launcher-requests.h"
 
 static void get_state(struct launcher *l, struct pvhv_state *state)
 {
@@ -34,6 +35,8 @@ static int request_info(struct launcher *l, const char *arg, struct strbuf *out,
 	control_addf(out, "domid", "%u", l->dom.domid);
 	control_addf(out, "vcpus", "%u", DOMAIN_NR_VCPUS);
 	control_addf(out, "memory", "%llu", cfg->memory);
+	control_addf(out, "disks", "%u", devices_count(&cfg->devices, PVHV_CLASS_BLOCK));
+	control_addf(out, "nets", "%u", devices_count(&cfg->devices, PVHV_CLASS_NET));
 	control_addf(out, "uptime-ms", "%llu", monotonic_ms() - l->started_ms);
 	control_addf(out, "reboots", "%u", l->reboots);
 	control_add(out, "kernel", cfg->kernel_path);
@@ -100,7 +103,7 @@ static int request_stats(struct launcher *l, const char *arg, struct strbuf *out
 	return 0;
 }
 
-static int not_running(struct launcher *l, struct errmsg *e)
+int launcher_not_running(struct launcher *l, struct errmsg *e)
 {
 	struct pvhv_state state;
 
@@ -117,7 +120,7 @@ static int control(struct launcher *l, unsigned int what, struct errmsg *e)
 	struct pvhv_state state;
 	int rc;
 
-	if (not_running(l, e))
+	if (launcher_not_running(l, e))
 		return -1;
 	get_state(l, &state);
 	/* what is asked for twice is there already */
@@ -160,7 +163,7 @@ static int request_kill(struct launcher *l, const char *arg,
 static const struct {
 	const char *verb;
 	bool takes_arg;
-	int (*fn)(struct launcher *l, const char *arg, struct strbuf *out, struct errmsg *e);
+	request_fn *fn;
 } requests[] = {
 	{ "info", false, request_info },
 	{ "regs", true, request_regs },
@@ -169,6 +172,15 @@ static const struct {
 	{ "resume", false, request_resume },
 	{ "stop", false, request_stop },
 	{ "kill", false, request_kill },
+	{ "disks", false, request_disks },
+	{ "disk-attach", true, request_disk_attach },
+	{ "disk-detach", true, request_disk_detach },
+	{ "disk-remove", true, request_disk_remove },
+	{ "disk-resize", true, request_disk_resize },
+	{ "nets", false, request_nets },
+	{ "net-attach", true, request_net_attach },
+	{ "net-detach", true, request_net_detach },
+	{ "net-remove", true, request_net_remove },
 };
 
 static int on_request(void *ctx, const char *verb, const char *arg, struct strbuf *out,

@@ -77,6 +77,7 @@ static int start_domain(struct launcher *l)
 		.start_info = GUEST_START_INFO,
 	};
 	enum layout_culprit culprit;
+	struct device *device;
 	struct errmsg e;
 
 	if (domain_create(&l->dom, l->device, l->ram, cfg->memory, &e)) {
@@ -89,6 +90,11 @@ static int start_domain(struct launcher *l)
 		    culprit == LAYOUT_INITRD ? cfg->initrd_path : cfg->name, e.text);
 		domain_destroy(&l->dom);
 		return STATUS_USAGE;
+	}
+	if (devices_plug_all(&cfg->devices, &l->dom, l->reboots, &device, &e)) {
+		say("%s: %s", device_label(device), e.text);
+		domain_destroy(&l->dom);
+		return STATUS_HOST;
 	}
 	/* of a bzImage, the unpacked kernel is not kept: it is in RAM now */
 	kernel_close(&cfg->kernel);
@@ -124,6 +130,8 @@ static void restart_domain(struct launcher *l)
 	int rc;
 
 	disconnect_domain(l);
+	devices_unplugged(&cfg->devices);
+	l->reboots++;
 	rc = guest_ram_clear(l->ram, cfg->memory);
 	if (rc) {
 		say("%s: the guest's memory cannot be cleared: %s", cfg->name, strerror(-rc));
@@ -142,7 +150,6 @@ static void restart_domain(struct launcher *l)
 		l->phase = LAUNCHER_DONE;
 		return;
 	}
-	l->reboots++;
 	connect_domain(l);
 }
 
@@ -310,12 +317,34 @@ static void signal_event(void *arg, short revents)
  * Setting up
  */
 
+/* What --disk and --net ask for, as far as that can be checked without a domain */
+static int open_devices(struct launcher_config *cfg)
+{
+	struct errmsg e;
+	unsigned int i;
+
+	for (i = 0; i < cfg->nr_disks; i++) {
+		if (!devices_new_disk(&cfg->devices, &cfg->disk[i], &e)) {
+			say("%s: %s", cfg->disk[i].path, e.text);
+			return STATUS_USAGE;
+		}
+	}
+	for (i = 0; i < cfg->nr_nets; i++) {
+		if (!devices_new_net(&cfg->devices, &cfg->net[i], cfg->name, &e)) {
+			say("--net: %s", e.text);
+			return STATUS_USAGE;
+		}
+	}
+	return STATUS_OK;
+}
+
 static int set_up(struct launcher *l)
 {
 	struct launcher_config *cfg = l->cfg;
 	struct sigaction ignore = { .sa_handler = SIG_IGN };
 	sigset_t signals;
 	struct errmsg e;
+	int status;
 
 	l->device = host_open_device(&l->host);
 	if (l->device < 0) {
@@ -335,6 +364,9 @@ static int set_up(struct launcher *l)
 		    cfg->name, cfg->memory / MIB, strerror(errno));
 		return STATUS_HOST;
 	}
+	status = open_devices(cfg);
+	if (status)
+		return status;
 	if (console_init(&l->console, &l->loop, cfg->console_kind, cfg->console_path,
 			 &console_callbacks, l, &e)) {
 		say("%s", e.text);

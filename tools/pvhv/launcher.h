@@ -7,6 +7,7 @@
 #define PVHV_TOOL_LAUNCHER_H
 
 #include "console.h"
+#include "devices.h"
 #include "domain.h"
 #include "guest.h"
 #include "host.h"
@@ -24,6 +25,11 @@ struct launcher_config {
 	u64 memory;
 	bool preserve;			/* --on-crash preserve */
 	bool no_reboot;
+	struct disk_spec *disk;		/* --disk, in their order */
+	unsigned int nr_disks;
+	struct net_spec *net;		/* --net */
+	unsigned int nr_nets;
+	struct devices devices;		/* those, and what came later */
 
 	struct image kernel_file;
 	struct image initrd;

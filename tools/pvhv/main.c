@@ -33,6 +33,10 @@ const struct command commands[] = {
 		"                   a console=\n"
 		"  --memory SIZE    guest RAM, such as 512M or 2G; a bare number is MiB\n"
 		"                   (default: 256M)\n"
+		"  --disk path=FILE|DEVICE[,ro][,cache=none|writeback][,queues=N][,serial=S]\n"
+		"                   a disk, /dev/pvda in the guest; the next one is /dev/pvdb\n"
+		"  --net [bridge=BRIDGE][,ifname=NAME][,mac=ADDRESS][,queues=N][,mtu=N]\n"
+		"                   a network device, whose other end is an interface here\n"
 		"  --console stdio|pty|file:PATH\n"
 		"                   where the guest's console is (default: stdio)\n"
 		"  --on-crash destroy|preserve\n"
@@ -67,6 +71,34 @@ const struct command commands[] = {
 		.usage = "NAME",
 		.help =
 		"Ctrl-] q detaches, Ctrl-] ? lists the keys.\n",
+	}, {
+		.name = "disk", .fn = cmd_device,
+		.summary = "list, attach, detach or resize a domain's disks",
+		.usage = "list|attach|detach|resize NAME [...]",
+		.help =
+		"  list [--json] NAME\n"
+		"  attach NAME path=FILE|DEVICE[,ro][,cache=none|writeback][,queues=N][,serial=S]\n"
+		"                   prints the disk's name in the guest\n"
+		"  detach [--force] [--timeout SECONDS] NAME DISK\n"
+		"                   ask the guest to let go of it and wait (default: 30 s; 0: do\n"
+		"                   not wait); --force does not ask\n"
+		"  resize NAME DISK [SIZE]\n"
+		"                   tell the guest of a disk's new size, after a file was made\n"
+		"                   that large if SIZE is given\n"
+		"\n"
+		"A DISK is its name in the guest (pvda), its number or its serial number.\n",
+	}, {
+		.name = "net", .fn = cmd_device,
+		.summary = "list, attach or detach a domain's network devices",
+		.usage = "list|attach|detach NAME [...]",
+		.help =
+		"  list [--json] NAME\n"
+		"  attach NAME [bridge=BRIDGE][,ifname=NAME][,mac=ADDRESS][,queues=N][,mtu=N]\n"
+		"                   prints the name of the interface here\n"
+		"  detach [--force] [--timeout SECONDS] NAME NET\n"
+		"                   as for disks\n"
+		"\n"
+		"A NET is the name of its interface here or its number.\n",
 	}, {
 		.name = "pause", .fn = cmd_control,
 		.summary = "stop a domain's vCPUs for a while",

@@ -55,6 +55,16 @@ int control_parse_request(char *line, size_t len, const char **verb, const char 
 	return 0;
 }
 
+void control_add_escaped(struct strbuf *out, const char *text)
+{
+	for (; *text; text++) {
+		if (*text > ' ' && *text <= '~' && *text != '\\')
+			strbuf_add(out, text, 1);
+		else
+			strbuf_addf(out, "\\x%02x", (unsigned char)*text);
+	}
+}
+
 static int hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')

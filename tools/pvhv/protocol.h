@@ -22,6 +22,18 @@
  *	pause, resume	done when answered
  *	stop		the guest was asked to power off
  *	kill		the launcher is about to exit; end of file comes when it did
+ *	disks, nets	for each device =device NAME, then its own keys: id, index,
+ *			state, path, ...
+ *	disk-attach SPEC, net-attach SPEC
+ *			=device NAME and =id N; SPEC as in spec.h, with blanks,
+ *			backslashes and what is not printable written \xNN
+ *	disk-detach DISK, net-detach NET
+ *			=id N: the guest was asked to let go of it; when it has,
+ *			it is no longer in the list
+ *	disk-remove DISK, net-remove NET
+ *			the same, and the guest is not asked
+ *	disk-resize DISK[,BYTES]
+ *			=size BYTES: the guest was told, after a file was made so large
  *	console		behind "ok\n" the connection is the console: raw bytes both
  *			ways, first the last bytes that the guest has printed
  *
@@ -44,7 +56,7 @@
 
 #define CONTROL_VERSION		1
 #define CONTROL_GREETING	"pvhv-control"
-#define CONTROL_MAX_REQUEST	256
+#define CONTROL_MAX_REQUEST	8192	/* a path, escaped */
 #define CONTROL_MAX_LINE	32768		/* of an answer */
 #define CONTROL_MAX_ANSWER	(1 * MIB)
 #define CONTROL_MAX_VALUES	1024
@@ -68,6 +80,8 @@ int control_parse_answer(char *line, char **key, char **value);
 /* The version, or -1 if @line is no greeting */
 int control_parse_greeting(const char *line);
 
+/* @text as the argument of a request */
+void control_add_escaped(struct strbuf *out, const char *text);
 /* Undo \xNN in place. */
 void control_unescape(char *text);
 

@@ -67,6 +67,16 @@ void *xzalloc(size_t size)
 	return p;
 }
 
+void *xrealloc(void *p, size_t size)
+{
+	p = realloc(p, size ? size : 1);
+	if (!p) {
+		say("out of memory");
+		exit(2);
+	}
+	return p;
+}
+
 char *xstrdup(const char *s)
 {
 	size_t len = strlen(s) + 1;

@@ -69,6 +69,7 @@ void strbuf_free(struct strbuf *s);
 
 void *xmalloc(size_t size);
 void *xzalloc(size_t size);
+void *xrealloc(void *p, size_t size);
 char *xstrdup(const char *s);
 
 /*

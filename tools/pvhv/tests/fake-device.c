@@ -3,7 +3,10 @@
  * In place of device.c: a /dev/pvhv whose guest is a small interpreter.
  *
  * PVHV_FAKE in the environment makes the host refuse in some way: missing,
- * denied, old-api, other-version, no-domain, no-memory, run-fails.
+ * denied, old-api, other-version, no-domain, no-memory, run-fails, no-backends,
+ * not-admin.
+ *
+ * The host has the interfaces br0 (a bridge), eth0, and those of network devices.
  *
  * The guest checks its start information, prints it, does what the words
  * "do=..." of its command line say, in their order, and then what the lines
@@ -14,10 +17,13 @@
  *	flood:N     print N numbered lines
  *	once:WORD   do=WORD unless it was started by a reboot
  *	deaf        ignore requests to power off
+ *	devices     print what there is
+ *	hold        do not let go of devices; release: do
  *
  * Other lines are answered with "you said: LINE".
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -30,6 +36,7 @@
 #include <unistd.h>
 
 #include <linux/pvhv.h>
+#include <pvhv/device.h>
 #include <pvhv/hypercall.h>
 #include <pvhv/start_info.h>
 
@@ -59,6 +66,14 @@ static struct fake_domain {
 	u64 runs, bytes_out, bytes_in;
 	char line[256];
 	size_t line_len;
+	bool hold;
+	struct fake_split {
+		struct pvhv_device_entry entry;	/* id 0: none */
+		int fd;			/* the module's own reference to the file */
+		char bridge[16];
+		bool up;
+		u64 size;		/* as the guest knows it */
+	} split[PVHV_MAX_DEVICES];
 } dom = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static unsigned int nr_created;
@@ -174,6 +189,214 @@ static void printn(const char *fmt, ...)
 	print(buf);
 }
 
+/*
+ * Devices: the lock is held
+ */
+
+static u32 last_device;
+
+static u64 file_size(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) ? 0 : st.st_size;
+}
+
+static void drop_device(struct fake_split *d)
+{
+	if (d->fd >= 0)
+		close(d->fd);
+	d->entry.id = 0;
+}
+
+static void let_go(void)
+{
+	struct fake_split *d;
+
+	for (d = dom.split; d < dom.split + PVHV_MAX_DEVICES; d++)
+		if (d->entry.id && !(d->entry.status & PVHV_DEV_ONLINE) && !dom.hold)
+			drop_device(d);
+}
+
+static struct fake_split *find_device(u32 id)
+{
+	struct fake_split *d;
+
+	for (d = dom.split; d < dom.split + PVHV_MAX_DEVICES; d++)
+		if (id && d->entry.id == id)
+			return d;
+	return NULL;
+}
+
+static struct fake_split *find_interface(const char *name)
+{
+	struct fake_split *d;
+
+	for (d = dom.split; d < dom.split + PVHV_MAX_DEVICES; d++)
+		if (d->entry.id && d->entry.class == PVHV_CLASS_NET &&
+		    !strcmp(d->entry.ifname, name))
+			return d;
+	return NULL;
+}
+
+static int add_device(struct pvhv_device_add *a)
+{
+	bool block = a->class == PVHV_CLASS_BLOCK, used[PVHV_MAX_DEVICES] = { false };
+	struct fake_split *d, *place = NULL;
+	char ifname[16];
+	int mode;
+
+	if (fake_is("no-backends"))
+		return -ENODEV;
+	if (!block && fake_is("not-admin"))
+		return -EPERM;
+	/* what the module would refuse is a bug of the tool */
+	mode = block ? fcntl(a->fd, F_GETFL) : 0;
+	if (a->backend || a->id || a->index || mode < 0 ||
+	    (block && (mode & O_ACCMODE) != (a->flags & PVHV_DEVICE_READONLY ? O_RDONLY : O_RDWR)) ||
+	    (!block && (a->fd != -1 || a->flags || a->mac[0] & 1)))
+		abort();
+	for (d = dom.split; d < dom.split + PVHV_MAX_DEVICES; d++) {
+		if (!d->entry.id)
+			place = place ? place : d;
+		else if (d->entry.class == a->class)
+			used[d->entry.index] = true;
+	}
+	if (!place)
+		return -ENOSPC;
+	while (used[a->index])
+		a->index++;
+	if (*a->ifname || block)
+		memcpy(ifname, a->ifname, sizeof(ifname));
+	else
+		snprintf(ifname, sizeof(ifname), "vif%u.%u", nr_created, a->index);
+	if (!block && !interface_exists(ifname))
+		return -EEXIST;
+	a->id = ++last_device;
+	memset(place, 0, sizeof(*place));
+	place->fd = block ? fcntl(a->fd, F_DUPFD_CLOEXEC, 0) : -1;
+	place->size = block ? file_size(a->fd) : 0;
+	place->entry = (struct pvhv_device_entry) {
+		.id = a->id, .class = a->class, .index = a->index, .flags = a->flags,
+		.status = PVHV_DEV_ONLINE, .frontend_state = PVHV_DEV_CONNECTED,
+		.backend_state = PVHV_DEV_CONNECTED, .max_queues = a->max_queues, .mtu = a->mtu,
+	};
+	memcpy(place->entry.mac, a->mac, sizeof(a->mac));
+	memcpy(place->entry.serial, a->serial, sizeof(a->serial));
+	memcpy(place->entry.ifname, ifname, sizeof(ifname));
+	return 0;
+}
+
+static int remove_device(const struct pvhv_device_remove *r)
+{
+	struct fake_split *d = find_device(r->id);
+
+	if (!d)
+		return -ENOENT;
+	d->entry.status &= ~PVHV_DEV_ONLINE;
+	if (r->flags & PVHV_DEVICE_FORCE)
+		drop_device(d);
+	let_go();
+	return 0;
+}
+
+static int list_devices(struct pvhv_device_list *list)
+{
+	struct pvhv_device_entry *out = (void *)(unsigned long)list->devices;
+	struct fake_split *d;
+	u32 n = 0;
+
+	for (d = dom.split; d < dom.split + PVHV_MAX_DEVICES; d++) {
+		if (!d->entry.id)
+			continue;
+		if (n < list->count)
+			out[n] = d->entry;
+		n++;
+	}
+	list->count = n;
+	return 0;
+}
+
+static int device_changed(u32 id)
+{
+	struct fake_split *d = find_device(id);
+
+	if (!d)
+		return -ENOENT;
+	d->size = file_size(d->fd);
+	return 0;
+}
+
+static int device_request_locked(unsigned long request, unsigned long arg)
+{
+	int rc;
+
+	pthread_mutex_lock(&dom.lock);
+	if (request == PVHV_DEVICE_ADD)
+		rc = add_device((void *)arg);
+	else if (request == PVHV_DEVICE_REMOVE)
+		rc = remove_device((void *)arg);
+	else if (request == PVHV_DEVICE_LIST)
+		rc = list_devices((void *)arg);
+	else
+		rc = device_changed(arg);
+	pthread_mutex_unlock(&dom.lock);
+	return rc;
+}
+
+/* Called by the launcher's only thread, as are changes of what these look at. */
+int interface_exists(const char *ifname)
+{
+	return !strcmp(ifname, "br0") || !strcmp(ifname, "eth0") || find_interface(ifname) ? 0 :
+		-ENODEV;
+}
+
+int interface_up(const char *ifname)
+{
+	struct fake_split *d = find_interface(ifname);
+
+	if (!d)
+		return -ENODEV;
+	d->up = true;
+	return 0;
+}
+
+int interface_into_bridge(const char *ifname, const char *bridge)
+{
+	struct fake_split *d = find_interface(ifname);
+
+	if (!d || interface_exists(bridge))
+		return -ENODEV;
+	if (strcmp(bridge, "br0"))
+		return -EOPNOTSUPP;
+	snprintf(d->bridge, sizeof(d->bridge), "%s", bridge);
+	return 0;
+}
+
+static void print_devices(void)
+{
+	struct fake_split *d;
+	char byte = 0;
+
+	for (d = dom.split; d < dom.split + PVHV_MAX_DEVICES; d++) {
+		const struct pvhv_device_entry *e = &d->entry;
+
+		if (!e->id)
+			continue;
+		if (e->class == PVHV_CLASS_BLOCK && pread(d->fd, &byte, 1, 0) != 1)
+			abort();
+		if (e->class == PVHV_CLASS_BLOCK)
+			printn("disk %u: size %llu flags %u queues %u serial %.32s first %c\r\n",
+			       e->index, d->size, e->flags, e->max_queues, e->serial, byte);
+		else
+			printn("net %u: %s mac %02x:%02x:%02x:%02x:%02x:%02x bridge %s %s queues %u mtu %u\r\n",
+			       e->index, e->ifname, e->mac[0], e->mac[1], e->mac[2], e->mac[3],
+			       e->mac[4], e->mac[5], d->bridge, d->up ? "up" : "down",
+			       e->max_queues, e->mtu);
+	}
+	print("no more devices\r\n");
+}
+
 static void obey(const char *word)
 {
 	char *c;
@@ -189,6 +412,17 @@ static void obey(const char *word)
 		end(PVHV_STATE_REBOOT);
 	} else if (!strcmp(word, "stop-vcpu")) {
 		dom.ended = true;
+	} else if (!strcmp(word, "devices")) {
+		print_devices();
+	} else if (!strcmp(word, "hold")) {
+		dom.hold = true;
+		print("held\r\n");
+	} else if (!strcmp(word, "release")) {
+		pthread_mutex_lock(&dom.lock);
+		dom.hold = false;
+		let_go();
+		pthread_mutex_unlock(&dom.lock);
+		print("released\r\n");
 	} else if (!strcmp(word, "deaf")) {
 		dom.deaf = true;
 	} else if (!strncmp(word, "crash:", 6)) {
@@ -316,9 +550,13 @@ static int create_domain(struct pvhv_create_domain *create)
 {
 	static pthread_mutex_t fresh = PTHREAD_MUTEX_INITIALIZER;
 	int sv[2], size = 4096;
+	unsigned int i;
 
 	if (fake_is("no-domain"))
 		return -ENOSPC;
+	for (i = 0; i < PVHV_MAX_DEVICES; i++)
+		if (dom.split[i].entry.id)
+			drop_device(&dom.split[i]);
 	memset(&dom, 0, sizeof(dom));
 	dom.lock = fresh;
 	dom.kick = eventfd(0, EFD_CLOEXEC);
@@ -426,6 +664,11 @@ static int domain_request(unsigned long request, unsigned long arg)
 		return get_state((void *)arg);
 	case PVHV_GET_STATS:
 		return get_stats((void *)arg);
+	case PVHV_DEVICE_ADD:
+	case PVHV_DEVICE_REMOVE:
+	case PVHV_DEVICE_LIST:
+	case PVHV_DEVICE_CHANGED:
+		return device_request_locked(request, arg);
 	}
 	return -ENOTTY;
 }

@@ -51,6 +51,7 @@ int main(void)
 		{ "protocol", test_protocol },
 		{ "term", test_term },
 		{ "host", test_host },
+		{ "spec", test_spec },
 	};
 	unsigned long bad_groups = 0;
 	size_t i;
