@@ -106,15 +106,21 @@ static int __init pvhv_init(void)
 	ret = pvhv_world_init();
 	if (ret)
 		goto mmu;
+	ret = -ENOMEM;
+	pvhv_wq = alloc_workqueue("pvhv", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	if (!pvhv_wq)
+		goto world;
 	ret = pvhv_bus_init();
 	if (ret)
-		goto world;
+		goto wq;
 	ret = misc_register(&dev);
 	if (ret)
 		goto bus;
 	return 0;
 bus:
 	pvhv_bus_exit();
+wq:
+	destroy_workqueue(pvhv_wq);
 world:
 	pvhv_world_exit();
 mmu:
@@ -125,7 +131,10 @@ mmu:
 static void __exit pvhv_exit(void)
 {
 	misc_deregister(&dev);
+	/* Devices of domains that have just ended */
+	drain_workqueue(pvhv_wq);
 	pvhv_bus_exit();
+	destroy_workqueue(pvhv_wq);
 	pvhv_world_exit();
 	pvhv_mmu_teardown();
 }

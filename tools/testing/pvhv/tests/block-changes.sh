@@ -1,0 +1,133 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# run: vm
+# hosts: stock debug
+# needs: guest
+# timeout: 1500
+#
+# Disks that come, go, grow, fail and wait under a load, backends that are
+# unloaded, guests that are killed: and nothing is lost on the host.
+. ./lib.sh
+. ./block-lib.sh
+modprobe pvhv-blkback && modprobe dm-mod && modprobe dm-flakey && modprobe dm-delay ||
+	fail "no modules"
+
+null_disk load 64
+load=$null_disk
+null_disk mapped 32
+mapped=$null_disk
+truncate -s 32M /tmp/grows /tmp/hot
+# table LINE...: of the mapped device
+table() {
+	printf '%s\n' "$@" >/tmp/table
+	dmsetup suspend --noudevsync test && dmsetup load test /tmp/table &&
+		dmsetup resume --noudevsync test || fail "no table $*"
+}
+sectors=65536
+dmsetup create test --noudevsync --table "0 $sectors linear $mapped 0" || fail "no dm device"
+dmsetup mknodes test
+
+make_disk_guest
+# a first one fills caches
+order_guest changes --disk "path=$load"
+in_guest 60 'dd if=/dev/pvda of=/dev/null bs=1M 2>/dev/null'
+end_guest
+before=$(host_counts)
+
+order_guest changes --disk "path=$load,serial=load" --disk path=/tmp/grows,serial=grows \
+	--disk path=/dev/mapper/test,serial=test
+# until it is told to end; a verification error ends it, too
+in_guest 20 'fio --output=/tmp/load.out --filename=$(disk load) --ioengine=libaio --direct=1 --name=load
+	--rw=randrw --bsrange=4k-64k --iodepth=16 --size=16m --verify=crc32c --verify_fatal=1
+	--verify_state_save=0 --time_based --runtime=3000 >/tmp/load.err 2>&1 & sleep 2'
+loaded() { in_guest 20 'kill -0 $(pidof fio | cut -d" " -f1)' >/dev/null; }
+loaded && ok load || not_ok load "fio does not run: $(in_guest 10 'cat /tmp/load.*' | tail -n 3 | paste -sd ' ')"
+
+# online resize: grow by file and by hand, shrink
+grow() {
+	in_guest 20 "until_true 10 size_is grows $1" >/dev/null && ok "$2" ||
+		not_ok "$2" "$(in_guest 10 'cat /sys/block/pvdb/size') sectors, not $1"
+}
+truncate -s 48M /tmp/grows
+expect resize-told 0 pvhv disk resize changes pvdb
+grow 98304 resize-grows
+expect resize-by-size 0 pvhv disk resize changes pvdb 64M
+grow 131072 resize-to-size
+guest_expect resize-new-end 0 20 'dd if=/dev/zero of=$(disk grows) bs=1M seek=63 count=1 oflag=direct'
+for i in $(seq 1 20); do
+	pvhv disk resize changes pvdb $((64 + i))M >/dev/null || not_ok "resize-$i" "status $?"
+done
+grow $((84 * 2048)) resize-20-times
+
+# hot plug
+for i in 1 2 3 4 5 6 7 8 9 10; do
+	pvhv disk attach changes "path=/tmp/hot,serial=hot$i" >/tmp/attached 2>&1 || {
+		not_ok "attach-$i" "$(cat /tmp/attached)"
+		break
+	}
+	in_guest 20 "until_true 10 disk hot$i && dd if=\$(disk hot$i) of=/dev/null bs=1M count=2 2>/dev/null" \
+		>/dev/null || not_ok "attach-$i" "not seen by the guest"
+	pvhv disk detach changes "$(cat /tmp/attached)" >/tmp/detached 2>&1 || not_ok "detach-$i" "$(cat /tmp/detached)"
+	in_guest 20 "until_true 10 gone hot$i" >/dev/null || not_ok "detach-$i" "still there"
+done
+[ "$i" = 10 ] && ok hot-plug
+expect attach-again 0 pvhv disk attach changes path=/tmp/hot,serial=hot
+expect attach-busy 1 pvhv disk attach changes path=/tmp/hot
+expect attach-nothing 1 pvhv disk attach changes path=/nonexistent
+expect attach-directory 1 pvhv disk attach changes path=/tmp
+expect attach-mounted 1 pvhv disk attach changes path=/dev/mapper/test
+guest_expect hot-mounted 0 60 'mkfs.ext4 -q $(disk hot) && mkdir -p /hot && mount -t ext4 $(disk hot) /hot'
+expect detach-force 0 pvhv disk detach --force changes pvdd
+guest_expect hot-gone 0 60 'until_true 10 gone hot; ! dd if=/dev/zero of=/hot/f bs=4k count=1 conv=fsync 2>/dev/null;
+	umount /hot'
+loaded && ok load-goes-on || not_ok load-goes-on "$(in_guest 10 'cat /tmp/load.*' | tail -n 3 | paste -sd ' ')"
+
+# errors of the host's disk arrive in the guest, and only where they are
+reads() { echo "dd if=\$(disk test) of=/dev/null bs=4k skip=$1 count=1 iflag=direct"; }
+writes() { echo "dd if=/dev/zero of=\$(disk test) bs=4k seek=$1 count=1 oflag=direct"; }
+guest_expect before-errors 0 20 "$(reads 128) && $(writes 128)"
+table "0 1024 linear $mapped 0" "1024 8 error" "1032 $((sectors - 1032)) linear $mapped 1032"
+guest_expect error-read 1 20 "$(reads 128)"
+grep -q 'I/O error\|Input/output error' /tmp/order.shown && ok error-is-eio || not_ok error-is-eio "$(tail -n 1 /tmp/order.shown)"
+guest_expect error-write 1 20 "$(writes 128)"
+guest_expect error-elsewhere 0 20 "$(reads 127) && $(reads 129) && $(writes 129)"
+table "0 $sectors flakey $mapped 0 0 100 1 error_writes"
+guest_expect flakey-write 1 20 "$(writes 128)"
+guest_expect flakey-read 0 20 "$(reads 128)"
+table "0 $sectors delay $mapped 0 700"
+guest_expect delayed 0 20 "a=\$(cut -d' ' -f1 /proc/uptime | tr -d .); $(reads 128);
+	b=\$(cut -d' ' -f1 /proc/uptime | tr -d .); [ \$((b - a)) -ge 65 ]"
+table "0 $sectors linear $mapped 0"
+guest_expect after-errors 0 20 "$(reads 128) && $(writes 128)"
+
+# the backend goes with requests in flight, and comes again
+table "0 $sectors delay $mapped 0 2000"
+in_guest 20 'rm -f /tmp/late; { dd if=$(disk test) of=/dev/null bs=64k count=8 iflag=direct; echo $? >/tmp/late; } 2>/dev/null & sleep 1'
+expect unload 0 timeout 60 rmmod pvhv-blkback
+guest_expect unload-ends-requests 0 30 'until_true 20 [ -s /tmp/late ]'
+guest_expect unload-fails-requests 1 20 "$(reads 0)"
+table "0 $sectors linear $mapped 0"
+expect reload 0 modprobe pvhv-blkback
+guest_expect reload-connects 0 60 "for i in 1 2 3 4 5 6 7 8 9 10; do $(reads 0) && break; sleep 1; done; $(reads 0) && $(writes 5)"
+guest_expect reload-load 0 200 "killall fio; sleep 1; fio_verify load 512"
+for i in 1 2 3 4 5; do
+	timeout 60 rmmod pvhv-blkback && modprobe pvhv-blkback || not_ok "reload-$i" "status $?"
+done
+guest_expect reload-5-times 0 60 "for i in 1 2 3 4 5 6 7 8 9 10; do $(reads 0) && break; sleep 1; done; $(reads 0)"
+
+# killed with I/O in flight: pages stay until the disk has done with them
+table "0 $sectors delay $mapped 0 3000"
+in_guest 20 'for i in 1 2 3 4 5 6 7 8; do dd if=/dev/zero of=$(disk test) bs=64k seek=$i count=1 oflag=direct 2>/dev/null & done; sleep 1' >/dev/null
+[ "$(cat "$(back 2)/in_flight")" -ge 1 ] && ok in-flight || not_ok in-flight "nothing"
+kill -9 "$guest_pid"
+wait "$guest_pid" 2>/dev/null
+exec 8>&-
+no_backs() { ! ls -d /sys/bus/pvhv/devices/pvhv-blk-back-* 2>/dev/null; }
+wait_for 30 no_backs && ok killed-devices-gone || not_ok killed-devices-gone "$(ls /sys/bus/pvhv/devices)"
+unused() { [ "$(awk '$1 == "pvhv_blkback" {print $3}' /proc/modules)" = 0 ]; }
+wait_for 10 unused && ok killed-unused || not_ok killed-unused "$(grep ^pvhv /proc/modules)"
+same_counts nothing-lost "$before" "$(host_counts)" 2048
+no_leaks
+dmsetup remove --noudevsync test && ok disk-released || not_ok disk-released "still open"
+expect unloads 0 modprobe -r pvhv-blkback pvhv
+exit $failed

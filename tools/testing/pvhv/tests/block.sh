@@ -1,0 +1,115 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# run: vm
+# hosts: stock debug
+# needs: guest
+# timeout: 1500
+#
+# Disks of a Linux guest on all kinds of backing stores: file systems, fio with
+# verification, flush, FUA, discard, write-zeroes, limits, partitions.
+. ./lib.sh
+. ./block-lib.sh
+
+null_disk one 64 cache_size=4
+null_one=$null_disk
+null_disk four 64 blocksize=4096
+null_four=$null_disk
+# a file system with direct I/O
+null_disk under 128
+mkfs.ext4 -q "$null_disk" && mkdir -p /tmp/fs && mount "$null_disk" /tmp/fs || fail "no file system"
+truncate -s 64M /tmp/fs/image
+truncate -s 64M /tmp/cached
+truncate -s 64M /tmp/looped
+loop=$(losetup -f --show /tmp/looped) || fail "no loop device"
+dd if=/dev/urandom of=/tmp/readonly bs=1M count=4 2>/dev/null
+
+make_disk_guest
+order_guest block --disk "path=$null_one,serial=null" --disk path=/tmp/fs/image,serial=file \
+	--disk path=/tmp/cached,serial=cached,cache=writeback --disk "path=$null_four,serial=four" \
+	--disk "path=$loop,serial=loop" --disk path=/tmp/readonly,serial=readonly,ro
+
+backings=$(cat "$(back 0)/backing" "$(back 1)/backing" "$(back 2)/backing" | paste -sd ' ')
+[ "$backings" = "block device file, direct cached" ] && ok backings || not_ok backings "$backings"
+
+# the same limits on both sides
+for kind in "null $null_one" "four $null_four" "loop $loop"; do
+	in_guest 20 "limits ${kind%% *}" >/tmp/limits.guest
+	while read -r name value; do
+		echo "$name $(cat "/sys/block/$(basename "${kind#* }")/queue/$name")"
+	done </tmp/limits.guest >/tmp/limits.host
+	[ -s /tmp/limits.host ] && cmp -s /tmp/limits.guest /tmp/limits.host && ok "limits-${kind%% *}" ||
+		not_ok "limits-${kind%% *}" "$(diff /tmp/limits.guest /tmp/limits.host | paste -sd ' ')"
+done
+
+# Read-only: for the guest's kernel, and for the backend should it not care
+sum=$(md5sum </tmp/readonly | cut -d' ' -f1)
+guest_expect readonly-reads 0 60 "dd if=\$(disk readonly) bs=1M 2>/dev/null | md5sum | grep $sum"
+guest_expect readonly-refuses 1 60 'dd if=/dev/zero of=$(disk readonly) bs=4k count=1'
+guest_expect readonly-known 0 10 '[ $(blockdev --getro $(disk readonly)) = 1 ]'
+
+for kind in null file cached four loop; do
+	block=512
+	[ $kind != four ] || block=4096
+	guest_expect "fs-$kind" 0 200 "file_system $kind"
+	guest_expect "fio-$kind" 0 300 "fio_verify $kind $block"
+done
+
+# what was written is there
+for kind in "null $null_one" "file /tmp/fs/image" "cached /tmp/cached" "four $null_four" \
+	"loop /tmp/looped"; do
+	name=${kind%% *}
+	in_guest 100 "dd if=/dev/urandom of=/tmp/random bs=1M count=3 2>/dev/null; \
+		dd if=/tmp/random of=\$(disk $name) bs=256k seek=40 oflag=direct 2>/dev/null; \
+		dd if=/tmp/random of=\$(disk $name) bs=64k seek=320 conv=fsync 2>/dev/null; \
+		md5sum </tmp/random" >/tmp/sum
+	sum=$(cut -d' ' -f1 </tmp/sum)
+	same_md5 "written-$name" "$sum" "${kind#* }" 10 3
+	same_md5 "written-cached-$name" "$sum" "${kind#* }" 20 3
+done
+
+# flush and FUA arrive at the device
+trace=/sys/kernel/tracing
+[ -d $trace/events ] || mount -t tracefs none $trace
+seen() {
+	echo 0 >$trace/tracing_on
+	grep -q "block_bio_queue: $dev $1 " $trace/trace && ok "$2" ||
+		not_ok "$2" "$(grep "block_bio_queue: $dev" $trace/trace | tail -n 2 | paste -sd ' ')"
+	: >$trace/trace
+	echo 1 >$trace/tracing_on
+}
+dev=$(cat "/sys/block/$(basename "$null_one")/dev" | tr : ,)
+echo 1 >$trace/events/block/block_bio_queue/enable
+in_guest 20 'dd if=/dev/zero of=$(disk null) bs=4k count=1 seek=100 oflag=direct,dsync 2>/dev/null'
+seen 'W*FS' fua
+in_guest 20 'dd if=/dev/zero of=$(disk null) bs=4k count=1 seek=100 conv=fsync 2>/dev/null'
+seen 'F*' flush
+echo 0 >$trace/events/block/block_bio_queue/enable
+for i in 0 1 2; do
+	[ "$(back_stat $i flush_requests)" -gt 0 ] && ok "flushes-$i" || not_ok "flushes-$i" "none"
+done
+
+# discard and write-zeroes
+for kind in null file cached loop; do
+	guest_expect "discard-$kind" 0 60 "dd if=/tmp/random of=\$(disk $kind) bs=1M count=2 oflag=direct 2>/dev/null; \
+		! zero $kind 1M && blkdiscard -o 0 -l 1M \$(disk $kind) && zero $kind 1M && ! zero $kind 1025k"
+done
+for kind in null file cached loop; do
+	guest_expect "zeroes-$kind" 0 60 "dd if=/tmp/random of=\$(disk $kind) bs=1M count=2 oflag=direct 2>/dev/null; \
+		blkdiscard -z -o 0 -l 1M \$(disk $kind) && zero $kind 1M && ! zero $kind 1025k"
+done
+before=$(du -k /tmp/fs/image | cut -f1)
+guest_expect discard-all 0 60 'blkdiscard $(disk file)'
+after=$(du -k /tmp/fs/image | cut -f1)
+[ "$after" -lt 1024 ] && [ "$before" -gt 4096 ] && ok file-shrinks || not_ok file-shrinks "from $before to $after KiB"
+
+guest_expect partitions 0 60 'd=$(disk null); printf "2048,16M\n,\n" | sfdisk -q $d &&
+	until_true 5 [ -b ${d}2 ] && [ $(blockdev --getsz ${d}1) = 32768 ]'
+
+for i in 0 1 2 3 4; do
+	[ "$(back_stat $i errors)" = 0 ] && [ -z "$(cat "$(back $i)/fault")" ] && ok "no-errors-$i" ||
+		not_ok "no-errors-$i" "$(back_stat $i errors) errors, $(cat "$(back $i)/fault")"
+done
+end_guest
+umount /tmp/fs
+losetup -d "$loop"
+exit $failed
