@@ -103,7 +103,8 @@ struct pvhv_copy {
  * @event_send:	notify the peer. Any context
  * @event_port:	its number
  *
- * What a transport cannot do returns -EOPNOTSUPP.
+ * event_alloc and event_bind return an ERR_PTR when they fail. What a transport
+ * cannot do returns -EOPNOTSUPP.
  */
 struct pvhv_transport {
 	const char *name;
@@ -149,6 +150,7 @@ struct pvhv_transport {
  * @peer_state:	the other side's, as last seen
  * @generation:	likewise
  * @flags:	PVHV_DEV_ONLINE, PVHV_DEV_PEER_DEAD
+ * @error:	what the last probe() returned; the driver core keeps it to itself
  *
  * A driver reads @state, @peer_state and @flags in its callbacks only.
  */
@@ -166,6 +168,7 @@ struct pvhv_device {
 	u32 peer_state;
 	u32 generation;
 	u32 flags;
+	int error;
 };
 
 #define to_pvhv_device(d)	container_of(d, struct pvhv_device, dev)
@@ -202,8 +205,18 @@ void pvhv_unregister_driver(struct pvhv_driver *drv);
 #define MODULE_ALIAS_PVHV(class, role) \
 	MODULE_ALIAS("pvhv:c" __stringify(class) "r" __stringify(role))
 
-/* ---- for transports ---- */
-
+/*
+ * ---- for transports ----
+ *
+ * add: makes the device; if a driver is there, has probed it on return, with the
+ *	result in @error. May sleep and calls the transport. ERR_PTR(-errno) if the
+ *	device could not be made; no driver, or a failed probe, is no such error.
+ * changed: the other side or a flag is now as in @info; the driver's changed() is
+ *	called soon, from a work item, even if nothing differs. Does not sleep and may
+ *	be called under the transport's locks.
+ * remove: waits for callbacks, calls the driver's remove(), publishes CLOSED if there
+ *	was a driver, and puts the device. May sleep and calls the transport.
+ */
 struct pvhv_device *pvhv_bus_add(const struct pvhv_transport *tp, void *tp_data,
 				 const struct pvhv_device_info *info,
 				 const struct pvhv_device_config *config);
@@ -229,6 +242,9 @@ void pvhv_prop_add(struct pvhv_props *p, u16 key, u16 index, u64 value);
 u64 pvhv_prop_get(const struct pvhv_props *p, u16 key, u16 index, u64 otherwise);
 int pvhv_publish(struct pvhv_device *dev, u32 state, const struct pvhv_props *p);
 struct pvhv_props *pvhv_read_peer(struct pvhv_device *dev, u32 *state);
+
+/* Revoke, then put_page(): at once, or when the peer does not use the page any more */
+void pvhv_revoke_put(struct pvhv_device *dev, pvhv_grant_t ref, struct page *page);
 
 /**
  * struct pvhv_area - ring pages with a port

@@ -4,22 +4,39 @@
  */
 #include <linux/anon_inodes.h>
 #include <linux/fs.h>
-#include <linux/idr.h>
 #include <linux/mm.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/stdarg.h>
 #include <linux/uaccess.h>
+#include <linux/xarray.h>
 
 #include "pvhv.h"
 
-static DEFINE_IDA(domids);
+/*
+ * By number, while they can be found. Numbers go round, so that one is used again
+ * as late as possible: grants and ports name domains by them.
+ */
+#define MAX_DOMID	32767
+static DEFINE_XARRAY_ALLOC1(domains);
+static u32 next_domid = 1;
 static atomic_t nr_domains = ATOMIC_INIT(0);
 static atomic64_t last_unique_id = ATOMIC64_INIT(0);
 
 int pvhv_nr_domains(void)
 {
 	return atomic_read(&nr_domains);
+}
+
+/**
+ * pvhv_find_domain - a domain by its number
+ * @domid:	anything
+ *
+ * Under RCU; the domain stays as long as that is held. Return: it or NULL.
+ */
+struct pvhv_domain *pvhv_find_domain(pvhv_domid_t domid)
+{
+	return xa_load(&domains, (__force u32)domid);
 }
 
 /**
@@ -58,12 +75,22 @@ void pvhv_domain_end(struct pvhv_domain *d, u32 state, u32 crash, const char *fm
 	}
 	wake_up_all(&d->state_wq);
 	wake_up_all(&d->console.wq);
+	pvhv_registry_domain_ended(d);
 }
 
 static void domain_free(struct kref *ref)
 {
 	struct pvhv_domain *d = container_of(ref, struct pvhv_domain, ref);
 	int i;
+
+	/* Nobody finds it, and after a grace period nobody has it. */
+	xa_store(&domains, d->id, NULL, GFP_KERNEL);
+	pvhv_registry_detach(d);
+	pvhv_ports_close_all(d);
+	pvhv_grants_detach(d);
+	synchronize_rcu();
+	pvhv_ports_free(d);
+	pvhv_grant_table_put(d->grants);
 
 	pvhv_memory_stop(d);
 	for (i = 0; i < PVHV_MAX_VCPUS; i++)
@@ -76,7 +103,7 @@ static void domain_free(struct kref *ref)
 	pvhv_window_free(d);
 	pvhv_mm_detach(d->mm);
 	mmdrop(d->mm);
-	ida_free(&domids, d->id);
+	xa_erase(&domains, d->id);
 	atomic_dec(&nr_domains);
 	kvfree(d);
 }
@@ -197,6 +224,14 @@ static long domain_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return get_state(d, uarg);
 	case PVHV_GET_STATS:
 		return pvhv_get_stats(d, uarg);
+	case PVHV_DEVICE_ADD:
+		return pvhv_device_add(d, uarg);
+	case PVHV_DEVICE_REMOVE:
+		return pvhv_device_remove(d, uarg);
+	case PVHV_DEVICE_LIST:
+		return pvhv_device_list(d, uarg);
+	case PVHV_DEVICE_CHANGED:
+		return pvhv_device_changed(d, arg);
 	}
 	return -ENOTTY;
 }
@@ -246,10 +281,12 @@ static struct pvhv_domain *domain_alloc(u64 max_pages)
 	pvhv_console_init(d);
 	pvhv_clock_init(d);
 
-	ret = ida_alloc_min(&domids, 1, GFP_KERNEL);
+	pvhv_ports_init(d);
+
+	ret = xa_alloc_cyclic(&domains, &d->id, NULL, XA_LIMIT(1, MAX_DOMID), &next_domid,
+			      GFP_KERNEL);
 	if (ret < 0)
 		goto free;
-	d->id = ret;
 	d->unique_id = atomic64_inc_return(&last_unique_id);
 	d->mm = current->mm;
 	mmgrab(d->mm);
@@ -268,8 +305,14 @@ static struct pvhv_domain *domain_alloc(u64 max_pages)
 	ret = pvhv_memory_init(d);
 	if (ret)
 		goto mmu;
+	ret = pvhv_grants_init(d);
+	if (ret)
+		goto memory;
 	atomic_inc(&nr_domains);
+	xa_store(&domains, d->id, d, GFP_KERNEL);
 	return d;
+memory:
+	pvhv_memory_stop(d);
 mmu:
 	pvhv_mmu_destroy(&d->mmu);
 window:
@@ -277,7 +320,7 @@ window:
 	pvhv_mm_detach(d->mm);
 drop:
 	mmdrop(d->mm);
-	ida_free(&domids, d->id);
+	xa_erase(&domains, d->id);
 free:
 	kvfree(d);
 	return ERR_PTR(ret);

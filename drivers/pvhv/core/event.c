@@ -146,6 +146,20 @@ void pvhv_raise_nmi(struct pvhv_vcpu *v)
 }
 
 /**
+ * pvhv_raise_event - tell a vCPU of pending ports
+ * @v:		the vCPU
+ * @word:	of the event page, where to look
+ *
+ * Any context. The vCPU's own thread brings it to the vCPU page, which may be
+ * another one by then.
+ */
+void pvhv_raise_event(struct pvhv_vcpu *v, unsigned int word)
+{
+	set_bit(word, &v->event_sel);
+	pvhv_raise(v, PVHV_VECTOR_EVENT);
+}
+
+/**
  * pvhv_raise_cause - tell the first vCPU one of PVHV_CAUSE_xxx
  * @d:		the domain
  * @bit:	number of the bit
@@ -199,6 +213,8 @@ void pvhv_deliver_interrupts(struct pvhv_vcpu *v)
 	WRITE_ONCE(p->pending, READ_ONCE(v->irr_any));
 	if (vec < 0)
 		return;
+	if (vec == PVHV_VECTOR_EVENT)
+		atomic64_or(xchg(&v->event_sel, 0), (atomic64_t *)&p->event_sel);
 	trace_pvhv_event(v->id, vec, 0, 0);
 	v->stats.interrupts++;
 	deliver(v, vec, 0);

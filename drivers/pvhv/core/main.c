@@ -13,6 +13,7 @@
 #include <asm/hypervisor.h>
 #include <asm/tsc.h>
 
+#include "../bus/bus.h"
 #include "pvhv.h"
 
 #define CREATE_TRACE_POINTS
@@ -97,10 +98,15 @@ static int __init pvhv_init(void)
 	ret = pvhv_world_init();
 	if (ret)
 		goto mmu;
-	ret = misc_register(&dev);
+	ret = pvhv_bus_init();
 	if (ret)
 		goto world;
+	ret = misc_register(&dev);
+	if (ret)
+		goto bus;
 	return 0;
+bus:
+	pvhv_bus_exit();
 world:
 	pvhv_world_exit();
 mmu:
@@ -111,6 +117,7 @@ mmu:
 static void __exit pvhv_exit(void)
 {
 	misc_deregister(&dev);
+	pvhv_bus_exit();
 	pvhv_world_exit();
 	pvhv_mmu_teardown();
 }

@@ -509,6 +509,128 @@ int pvhv_copy_from_guest_virt(struct pvhv_vcpu *v, void *to, u64 gva, size_t len
 }
 
 /**
+ * pvhv_grab_gfn_page - a reference to a guest page that is known already
+ * @d:		the domain; the caller sees to it that it stays
+ * @gfn:	anything
+ * @write:	it will be written
+ *
+ * Any context. Only from what pvhv_gfn_to_pfn() remembers; that this is the guest's
+ * page when we have the reference follows as in gup_fast():
+ *
+ * - The notifier clears the frame number before the host takes the page from the
+ *   owner's address space, and only after that can it be freed and used again.
+ * - We take the reference only if the page is not free, and then read the frame number
+ *   again; folio_try_get() is a full barrier between the two. If it is still there, the
+ *   page had not been taken away when the reference was there, so it cannot be freed.
+ * - If it was taken away in between and came back, it is the guest's again.
+ *
+ * A page that is taken away *afterwards* stays with us until it is put, as with any other
+ * page that I/O is done on: migration, swap and compaction see the reference and wait.
+ *
+ * Return: the page, NULL if it has to be got from the host, or ERR_PTR(-EFAULT).
+ */
+struct page *pvhv_grab_gfn_page(struct pvhv_domain *d, u64 gfn, bool write)
+{
+	struct pvhv_slot *s = find_slot(d, gfn);
+	unsigned long known;
+	struct folio *folio;
+	struct pvhv_gfn *g;
+	struct page *page;
+
+	if (unlikely(!s))
+		return ERR_PTR(-EFAULT);
+	g = &s->gfns[array_index_nospec(gfn - s->gfn, s->nr)];
+	known = READ_ONCE(g->pfn);
+	if (!(known & PVHV_GFN_VALID) || (write && !(known & PVHV_GFN_WRITABLE)))
+		return NULL;
+	page = pfn_to_page(known >> PVHV_GFN_SHIFT);
+	/* Device memory is kept by its driver's own means. */
+	if (unlikely(is_zone_device_page(page)))
+		return NULL;
+	folio = page_folio(page);
+	if (unlikely(!folio_try_get(folio)))
+		return NULL;
+	if (unlikely(page_folio(page) != folio || READ_ONCE(g->pfn) != known)) {
+		folio_put(folio);
+		return NULL;
+	}
+	return page;
+}
+
+/* Remember a page that pvhv_fetch_gfn_page() has got, unless it may be old news. */
+static void remember(struct pvhv_domain *d, u64 gfn, unsigned long seq, struct page *page)
+{
+	struct pvhv_memory_map *m = &d->memory;
+	struct pvhv_slot *s = find_slot(d, gfn);
+
+	spin_lock(&m->lock);
+	if (!m->invalidate_count && m->invalidate_seq == seq)
+		WRITE_ONCE(s->gfns[gfn - s->gfn].pfn, page_to_pfn(page) << PVHV_GFN_SHIFT |
+			   PVHV_GFN_VALID | PVHV_GFN_WRITABLE);
+	spin_unlock(&m->lock);
+}
+
+/**
+ * pvhv_fetch_gfn_page - a reference to a guest page, got from the host if need be
+ * @gt:		the domain's grant table, which outlives it
+ * @gfn:	anything
+ * @write:	it will be written; else a page that cannot be is good enough, if
+ *		the owner has mapped it so
+ *
+ * Sleeps, in any process. Return: the page or ERR_PTR(-errno): -ESRCH if the
+ * domain has ended, -EFAULT if there is no such page, -ENOMEM, -EINTR.
+ */
+struct page *pvhv_fetch_gfn_page(struct pvhv_grant_table *gt, u64 gfn, bool write)
+{
+	unsigned int flags = FOLL_WRITE;
+	struct pvhv_domain *d;
+	struct mm_struct *mm;
+	unsigned long seq, hva;
+	struct pvhv_slot *s;
+	struct page *page;
+	int ret, locked;
+
+	rcu_read_lock();
+	d = rcu_dereference(gt->domain);
+	s = d ? find_slot(d, gfn) : NULL;
+	/* Its memory may live on in other processes; its address space must. */
+	if (!s || !mmget_not_zero(d->mm)) {
+		rcu_read_unlock();
+		return ERR_PTR(d && !s ? -EFAULT : -ESRCH);
+	}
+	mm = d->mm;
+	hva = s->hva + (array_index_nospec(gfn - s->gfn, s->nr) << PAGE_SHIFT);
+	seq = READ_ONCE(d->memory.invalidate_seq);
+	rcu_read_unlock();
+	/* Pairs with the locked section of range_end() */
+	smp_rmb();
+again:
+	mmap_read_lock(mm);
+	locked = 1;
+	ret = get_user_pages_remote(mm, hva, 1, flags, &page, NULL, &locked);
+	if (locked)
+		mmap_read_unlock(mm);
+	if (ret == -EFAULT && !write && flags) {
+		flags = 0;
+		goto again;
+	}
+	/* If this is the last use of the address space, its end is not our business. */
+	mmput_async(mm);
+	if (ret != 1)
+		return ERR_PTR(ret < 0 ? ret : -EFAULT);
+	if (!flags)
+		return page;
+	/* Written from now on without the owner's PTE, as in pvhv_gfn_to_pfn() */
+	SetPageDirty(page);
+	rcu_read_lock();
+	d = rcu_dereference(gt->domain);
+	if (d)
+		remember(d, gfn, seq, page);
+	rcu_read_unlock();
+	return page;
+}
+
+/**
  * pvhv_pin_guest_page - keep a guest page where it is
  * @d:	the domain
  * @gpa: guest-physical address of the page

@@ -21,6 +21,7 @@
 #include <pvhv/vcpu_page.h>
 #include "../../../arch/x86/pvhv/host/switcher.h"
 #include "../mmu/mmu.h"
+#include "split.h"
 
 struct pvhv_domain;
 
@@ -42,6 +43,7 @@ struct pvhv_domain;
  * @halts:		times that it slept in PVHV_HC_HALT
  * @hints:		page-table hints consumed
  * @host_faults:	guest pages that had to be got from the host
+ * @port_sends:		notifications sent through event channels
  */
 struct pvhv_vcpu_stats {
 	u64 exits;
@@ -60,6 +62,7 @@ struct pvhv_vcpu_stats {
 	u64 halts;
 	u64 hints;
 	u64 host_faults;
+	u64 port_sends;
 };
 
 /* vcpu->mode */
@@ -141,6 +144,7 @@ struct pvhv_vcpu {
 	unsigned long irr[4];
 	bool irr_any;
 	bool nmi_pending;
+	unsigned long event_sel;	/* for EVENT_SEL of the vCPU page */
 	int mode;
 	int cpu;
 	unsigned long requests;
@@ -153,6 +157,7 @@ struct pvhv_vcpu {
 		u32 count, done;
 		struct pvhv_multicall entries[PVHV_MULTICALL_MAX];
 	} multicall;
+	struct pvhv_grant_copy_state grant_copy;
 
 	struct pvhv_slow slow;
 	bool want_topup;		/* MMU caches ran low where nobody could wait */
@@ -242,6 +247,10 @@ struct pvhv_domain {
 	bool clock_is_tsc;
 	unsigned long causes;
 
+	struct pvhv_ports ports;
+	struct pvhv_grant_table *grants;
+	u32 nr_devices;			/* it has a side of; under the registry's lock */
+
 	struct pvhv_console console;
 };
 
@@ -250,8 +259,13 @@ static inline struct pvhv_domain *pvhv_mmu_domain(struct pvhv_mmu *mmu)
 	return container_of(mmu, struct pvhv_domain, mmu);
 }
 
-/* domain.c */
+static inline pvhv_domid_t pvhv_domid(const struct pvhv_domain *d)
+{
+	return (__force pvhv_domid_t)d->id;
+}
 
+/* domain.c */
+struct pvhv_domain *pvhv_find_domain(pvhv_domid_t domid);
 int pvhv_nr_domains(void);
 int pvhv_create_domain(void __user *arg);
 void pvhv_domain_put(struct pvhv_domain *d);
@@ -271,6 +285,7 @@ void pvhv_kick(struct pvhv_vcpu *v);
 void pvhv_deliver(struct pvhv_vcpu *v, u8 vector, u64 error_code);
 void pvhv_deliver_page_fault(struct pvhv_vcpu *v, u64 cr2, u64 error_code);
 void pvhv_raise(struct pvhv_vcpu *v, u8 vector);
+void pvhv_raise_event(struct pvhv_vcpu *v, unsigned int word);
 void pvhv_raise_nmi(struct pvhv_vcpu *v);
 void pvhv_raise_cause(struct pvhv_domain *d, unsigned int bit);
 void pvhv_deliver_interrupts(struct pvhv_vcpu *v);
@@ -303,6 +318,8 @@ int pvhv_fault_in(struct pvhv_domain *d, u64 gfn, bool write);
 int pvhv_copy_from_guest(struct pvhv_vcpu *v, void *to, u64 gpa, size_t len);
 int pvhv_copy_to_guest(struct pvhv_vcpu *v, u64 gpa, const void *from, size_t len);
 int pvhv_copy_from_guest_virt(struct pvhv_vcpu *v, void *to, u64 gva, size_t len, bool fetch);
+struct page *pvhv_grab_gfn_page(struct pvhv_domain *d, u64 gfn, bool write);
+struct page *pvhv_fetch_gfn_page(struct pvhv_grant_table *gt, u64 gfn, bool write);
 struct page *pvhv_pin_guest_page(struct pvhv_domain *d, u64 gpa);
 void pvhv_unpin_guest_page(struct page *page);
 

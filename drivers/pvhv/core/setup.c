@@ -3,6 +3,7 @@
  * The pages that a guest registers to be shared with us: vCPU and clock page.
  * They are pinned while registered, one page each.
  */
+#include <linux/bitops.h>
 #include <linux/mm.h>
 
 #include "pvhv.h"
@@ -51,8 +52,13 @@ long pvhv_hc_vcpu_setup(struct pvhv_vcpu *v, const u64 *a)
 		pvhv_unpin_guest_page(page);
 		return ret;
 	}
-	if (v->page)
+	if (v->page) {
 		vif = v->page->vif;
+		/* What was told there and not yet taken is told again here. */
+		set_mask_bits(&v->event_sel, 0, xchg(&v->page->event_sel, 0));
+		if (v->event_sel)
+			pvhv_raise(v, PVHV_VECTOR_EVENT);
+	}
 	if (v->page_ref)
 		pvhv_unpin_guest_page(v->page_ref);
 	v->page_ref = page;

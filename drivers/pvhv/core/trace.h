@@ -90,6 +90,83 @@ TRACE_EVENT(pvhv_page_fault,
 		  __entry->error_code, __entry->result)
 );
 
+TRACE_EVENT(pvhv_event_send,
+	TP_PROTO(u32 domid, u32 port, u32 to_domid, u32 to_port),
+	TP_ARGS(domid, port, to_domid, to_port),
+	TP_STRUCT__entry(
+		__field(u32, domid)
+		__field(u32, port)
+		__field(u32, to_domid)
+		__field(u32, to_port)
+	),
+	TP_fast_assign(
+		__entry->domid = domid;
+		__entry->port = port;
+		__entry->to_domid = to_domid;
+		__entry->to_port = to_port;
+	),
+	TP_printk("domain %u port %u to domain %u port %u", __entry->domid, __entry->port,
+		  __entry->to_domid, __entry->to_port)
+);
+
+DECLARE_EVENT_CLASS(pvhv_grant,
+	TP_PROTO(u32 owner, u32 ref, u32 user, bool write, int result),
+	TP_ARGS(owner, ref, user, write, result),
+	TP_STRUCT__entry(
+		__field(u32, owner)
+		__field(u32, ref)
+		__field(u32, user)
+		__field(bool, write)
+		__field(int, result)
+	),
+	TP_fast_assign(
+		__entry->owner = owner;
+		__entry->ref = ref;
+		__entry->user = user;
+		__entry->write = write;
+		__entry->result = result;
+	),
+	TP_printk("owner %u ref %u user %u %s result %d", __entry->owner, __entry->ref,
+		  __entry->user, __entry->write ? "write" : "read", __entry->result)
+);
+
+DEFINE_EVENT(pvhv_grant, pvhv_grant_map,
+	TP_PROTO(u32 owner, u32 ref, u32 user, bool write, int result),
+	TP_ARGS(owner, ref, user, write, result)
+);
+
+DEFINE_EVENT(pvhv_grant, pvhv_grant_unmap,
+	TP_PROTO(u32 owner, u32 ref, u32 user, bool write, int result),
+	TP_ARGS(owner, ref, user, write, result)
+);
+
+DEFINE_EVENT(pvhv_grant, pvhv_grant_copy,
+	TP_PROTO(u32 owner, u32 ref, u32 user, bool write, int result),
+	TP_ARGS(owner, ref, user, write, result)
+);
+
+TRACE_EVENT(pvhv_device,
+	TP_PROTO(u32 id, u32 role, u32 from, u32 to, u32 flags),
+	TP_ARGS(id, role, from, to, flags),
+	TP_STRUCT__entry(
+		__field(u32, id)
+		__field(u32, role)
+		__field(u32, from)
+		__field(u32, to)
+		__field(u32, flags)
+	),
+	TP_fast_assign(
+		__entry->id = id;
+		__entry->role = role;
+		__entry->from = from;
+		__entry->to = to;
+		__entry->flags = flags;
+	),
+	TP_printk("device %u %s state %u to %u flags %#x", __entry->id,
+		  __entry->role ? "backend" : "frontend", __entry->from, __entry->to,
+		  __entry->flags)
+);
+
 #endif /* _PVHV_TRACE_H */
 
 #undef TRACE_INCLUDE_PATH

@@ -184,6 +184,109 @@ struct pvhv_stats {
 	__u64 stats;
 };
 
+/**
+ * struct pvhv_device_add - PVHV_DEVICE_ADD on a domain
+ * @class:	PVHV_CLASS_xxx of <pvhv/device.h>
+ * @backend:	domain with the other side: 0, the host
+ * @flags:	PVHV_DEVICE_xxx
+ * @fd:		block: the backing file or block device, open for reading and, unless
+ *		PVHV_DEVICE_READONLY, for writing; else -1
+ * @id:		out: number of the device, never used again
+ * @index:	out: number among the domain's devices of this class
+ * @max_queues:	0: the driver decides
+ * @mtu:	net: 0: 1500
+ * @mac:	net: the guest's address
+ * @reserved:	0
+ * @serial:	block: NUL-padded, else zero
+ * @ifname:	net: name of the interface of the host, NUL-terminated; "": vif and
+ *		the numbers of domain and device
+ * @reserved2:	0
+ *
+ * The interface appears in the caller's network namespace, for which the caller
+ * needs CAP_NET_ADMIN.
+ */
+struct pvhv_device_add {
+	__u32 class;
+	__u32 backend;
+	__u32 flags;
+	__s32 fd;
+	__u32 id;
+	__u32 index;
+	__u32 max_queues;
+	__u32 mtu;
+	__u8  mac[6];
+	__u8  reserved[2];
+	char  serial[32];
+	char  ifname[16];
+	__u64 reserved2[3];
+};
+
+#define PVHV_DEVICE_READONLY	(1U << 0)	/* block */
+#define PVHV_DEVICE_CACHED	(1U << 1)	/* block: through the host's page cache */
+
+/**
+ * struct pvhv_device_remove - PVHV_DEVICE_REMOVE on a domain
+ * @id:		of PVHV_DEVICE_ADD
+ * @flags:	PVHV_DEVICE_FORCE: now, whatever the guest does with it; else it is asked
+ *		to let go, and the device is removed when it has
+ * @reserved:	0
+ */
+struct pvhv_device_remove {
+	__u32 id;
+	__u32 flags;
+	__u64 reserved;
+};
+
+#define PVHV_DEVICE_FORCE	(1U << 0)
+
+/**
+ * struct pvhv_device_entry - one device of PVHV_DEVICE_LIST
+ * @id:		of PVHV_DEVICE_ADD
+ * @class:	likewise
+ * @index:	likewise
+ * @backend:	likewise
+ * @flags:	likewise
+ * @status:	PVHV_DEV_ONLINE and PVHV_DEV_PEER_DEAD of <pvhv/device.h>
+ * @frontend_state: PVHV_DEV_xxx of <pvhv/device.h>
+ * @backend_state: likewise
+ * @max_queues:	as asked for
+ * @mtu:	net
+ * @mac:	net
+ * @reserved:	0
+ * @serial:	block
+ * @ifname:	net: what it was called at first
+ * @reserved2:	0
+ */
+struct pvhv_device_entry {
+	__u32 id;
+	__u32 class;
+	__u32 index;
+	__u32 backend;
+	__u32 flags;
+	__u32 status;
+	__u32 frontend_state;
+	__u32 backend_state;
+	__u32 max_queues;
+	__u32 mtu;
+	__u8  mac[6];
+	__u8  reserved[2];
+	char  serial[32];
+	char  ifname[16];
+	__u64 reserved2[2];
+};
+
+/**
+ * struct pvhv_device_list - PVHV_DEVICE_LIST on a domain
+ * @count:	in: room in @devices, out: devices there are
+ * @reserved:	0
+ * @devices:	user address of struct pvhv_device_entry[]
+ */
+struct pvhv_device_list {
+	__u32 count;
+	__u32 reserved;
+	__u64 devices;
+};
+
 #define PVHV_IOC		0xB7
 /* on /dev/pvhv */
 #define PVHV_GET_INFO		_IOR(PVHV_IOC, 0x00, struct pvhv_info)
@@ -196,6 +299,10 @@ struct pvhv_stats {
 #define PVHV_CONTROL		_IO(PVHV_IOC, 0x13)
 #define PVHV_GET_STATE		_IOR(PVHV_IOC, 0x14, struct pvhv_state)
 #define PVHV_GET_STATS		_IOWR(PVHV_IOC, 0x15, struct pvhv_stats)
+#define PVHV_DEVICE_ADD		_IOWR(PVHV_IOC, 0x16, struct pvhv_device_add)
+#define PVHV_DEVICE_REMOVE	_IOW(PVHV_IOC, 0x17, struct pvhv_device_remove)
+#define PVHV_DEVICE_LIST	_IOWR(PVHV_IOC, 0x18, struct pvhv_device_list)
+#define PVHV_DEVICE_CHANGED	_IO(PVHV_IOC, 0x19)	/* argument: id; its file has a new size */
 /* on a vCPU */
 #define PVHV_GET_REGS		_IOR(PVHV_IOC, 0x20, struct pvhv_vcpu_regs)
 #define PVHV_SET_REGS		_IOW(PVHV_IOC, 0x21, struct pvhv_vcpu_regs)
