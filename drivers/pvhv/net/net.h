@@ -13,8 +13,6 @@
 #include <pvhv/bus.h>
 #include <pvhv/netif.h>
 
-/* Linear bytes of a received packet: all headers that anybody looks at */
-#define PVHV_NET_HEAD		256
 /* Slots of a transmit ring that the largest packet takes */
 #define PVHV_NET_TX_SLOTS	(1 + DIV_ROUND_UP(PVHV_NET_MAX_FRAGS, 2))
 /* Buffers that the largest packet fills */
@@ -61,7 +59,7 @@ static inline void pvhv_net_rx_rings_init(struct pvhv_net_rings *r, const struct
 			    sizeof(struct pvhv_net_rx_response));
 }
 
-/* The protocol of a frame whose headers are linear, behind VLAN tags */
+/* The protocol of a frame behind its VLAN tags, as far as they are linear */
 static inline __be16 pvhv_net_protocol(const struct sk_buff *skb)
 {
 	unsigned int at = offsetof(struct ethhdr, h_proto);
@@ -78,8 +76,7 @@ static inline __be16 pvhv_net_protocol(const struct sk_buff *skb)
 
 /**
  * pvhv_net_to_skb - what the peer says of checksum and segments
- * @skb:	the frame, skb->data at its Ethernet header; PVHV_NET_HEAD bytes of it, or
- *		all, are linear
+ * @skb:	the frame, skb->data at its Ethernet header, which is linear
  * @p:		the description, a private copy
  *
  * Return: 0, or -EINVAL if it cannot be true.
@@ -106,6 +103,7 @@ static inline int pvhv_net_to_skb(struct sk_buff *skb, const struct pvhv_net_pac
 	case PVHV_NET_GSO_TCPV6:
 		/* Each segment needs a checksum, so this one must be partial. */
 		if (!(p->hdr_flags & PVHV_NET_NEEDS_CSUM) ||
+		    !pskb_may_pull(skb, ETH_HLEN + 2 * VLAN_HLEN) ||
 		    !virtio_net_hdr_match_proto(pvhv_net_protocol(skb), p->gso_type))
 			return -EINVAL;
 		break;

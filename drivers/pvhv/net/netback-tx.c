@@ -131,7 +131,7 @@ static int store_frags(struct sk_buff *skb, const struct netback_tx *tx,
 static struct sk_buff *build_copy(const struct netback_tx *tx, const struct pvhv_net_frag *frags,
 				  unsigned int len)
 {
-	unsigned int head = len <= NETBACK_TX_LINEAR ? len : PVHV_NET_HEAD;
+	unsigned int head = len <= NETBACK_TX_LINEAR ? len : NETBACK_HEAD;
 	struct sk_buff *skb;
 	int err;
 
@@ -198,7 +198,7 @@ static unsigned int zerocopy_head(const struct pvhv_net_frag *frags, unsigned in
 		head += (frags++)->len;
 		nr--;
 	}
-	head = max_t(unsigned int, head, PVHV_NET_HEAD);
+	head = max_t(unsigned int, head, NETBACK_HEAD);
 	return head <= NETBACK_TX_MAX_HEAD ? head : 0;
 }
 
@@ -252,9 +252,8 @@ static struct sk_buff *receive(struct netback_queue *q, const struct pvhv_net_pa
 		if (tx->maps[i].status)
 			break;
 	if (i < tx->nr) {
-		for (i = 0; i < tx->nr; i++)
-			if (!tx->maps[i].status)
-				tp->unmap(q->nb->pdev, &tx->maps[i], 1, false);
+		/* those that are */
+		tp->unmap(q->nb->pdev, tx->maps, tx->nr, false);
 		kmem_cache_free(netback_tx_cache, tx);
 		q->stats.tx_invalid++;
 		respond(q, p->id, status);
@@ -264,7 +263,7 @@ static struct sk_buff *receive(struct netback_queue *q, const struct pvhv_net_pa
 	/* Only the handler adds to it, so it is not more when it is used. */
 	flight = READ_ONCE(q->tx_flight);
 	head = zerocopy_head(frags, tx->nr);
-	zerocopy = len >= max_t(unsigned int, READ_ONCE(zerocopy_min), PVHV_NET_HEAD + 1) &&
+	zerocopy = len >= max_t(unsigned int, READ_ONCE(zerocopy_min), NETBACK_HEAD + 1) &&
 		head && head < len && flight < READ_ONCE(zerocopy_max);
 	if (zerocopy) {
 		spin_lock_irq(&q->tx_lock);

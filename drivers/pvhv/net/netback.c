@@ -241,6 +241,8 @@ static int connect(struct netback *nb)
 		mutex_lock(&q->tx_mutex);
 		q->tx_live = true;
 		mutex_unlock(&q->tx_mutex);
+		/* The frontend's events before this were lost. */
+		netback_tx_event(q);
 		netback_rx_start(q);
 	}
 	err = publish(nb, PVHV_DEV_CONNECTED);
@@ -406,7 +408,7 @@ static int netback_probe(struct pvhv_device *pdev)
 	nb->pdev = pdev;
 	nb->ndev = ndev;
 	nb->max_queues = queues;
-	nb->state = PVHV_DEV_CLOSED;
+	nb->state = PVHV_DEV_INITIALISING;
 	mutex_init(&nb->lock);
 	INIT_WORK(&nb->work, netback_work);
 	nb->queues = kvcalloc(queues, sizeof(*nb->queues), GFP_KERNEL);

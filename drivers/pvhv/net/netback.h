@@ -18,6 +18,8 @@
 
 #include "net.h"
 
+/* Linear bytes of a packet from the guest: all headers that anybody looks at */
+#define NETBACK_HEAD		256
 /* Copies of a packet: a new one at each boundary of a buffer, a fragment, or a page in one */
 #define NETBACK_MAX_COPIES	(2 * PVHV_NET_RX_SLOTS + 2 * (MAX_SKB_FRAGS + 1))
 
