@@ -84,13 +84,13 @@ static int compare(const void *a, const void *b)
 }
 
 /* Somebody wants to look at counters now: wait until they have. */
-static void synchronise(const struct op *op, const char *what, unsigned long total)
+static void synchronise(const char *name, const char *what, unsigned long total)
 {
 	char line[16];
 
 	if (!sync_mode)
 		return;
-	printf("BENCH sync %s %s %lu\n", op->name, what, total);
+	printf("BENCH sync %s %s %lu\n", name, what, total);
 	fflush(stdout);
 	if (!fgets(line, sizeof(line), stdin))
 		sync_mode = false;
@@ -128,10 +128,10 @@ static void measure(const struct op *op)
 	if (op->setup)
 		op->setup();
 	n = calibrate(op);
-	synchronise(op, "begin", n * count);
+	synchronise(op->name, "begin", n * count);
 	for (i = 0; i < count; i++)
 		result[i] = (double)op->run(n) / n;
-	synchronise(op, "end", n * count);
+	synchronise(op->name, "end", n * count);
 	if (op->cleanup)
 		op->cleanup();
 
@@ -267,6 +267,8 @@ int main(int argc, char **argv)
 			pause();
 	if (looping)
 		run_for_ever(looping);
+	/* what it took to get here */
+	synchronise("boot", "end", 1);
 	for (op = ops; op->name; op++)
 		if (selected(op->name))
 			measure(op);
