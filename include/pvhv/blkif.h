@@ -63,6 +63,7 @@ struct pvhv_blk_request {
 	__u64 reserved2;
 	struct pvhv_blk_segment segs[PVHV_BLK_SEGS_FIRST];
 };
+
 _Static_assert(sizeof(struct pvhv_blk_request) == 64, "block request");
 
 #define PVHV_BLK_MAX_IDS	1024

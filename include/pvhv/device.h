@@ -85,6 +85,7 @@ struct pvhv_device_side {
 	__u32 flags;
 	struct pvhv_prop props[PVHV_MAX_PROPS];
 };
+
 _Static_assert(sizeof(struct pvhv_device_side) == 4096, "side of a device");
 
 /**

@@ -46,6 +46,7 @@ struct pvhv_event_page {
 	__u64 mask[PVHV_EVENT_WORDS];
 	__u64 reserved[512 - 2 * PVHV_EVENT_WORDS];
 };
+
 _Static_assert(sizeof(struct pvhv_event_page) == 4096, "event page");
 
 #endif /* _PVHV_EVENT_H */

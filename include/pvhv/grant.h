@@ -31,6 +31,7 @@ struct pvhv_grant_entry {
 	pvhv_domid_t domid;
 	__u64 gfn;
 };
+
 _Static_assert(sizeof(struct pvhv_grant_entry) == 16, "grant entry");
 
 #define PVHV_GRANTS_PER_FRAME	256
