@@ -333,7 +333,7 @@ long pvhv_hc_device_list(struct pvhv_vcpu *v, const u64 *a)
 			    n < PVHV_DEVICES_PER_LIST)
 				fill_info(rd, role, &infos[n++]);
 	mutex_unlock(&registry_lock);
-	ret = pvhv_copy_to_guest(v, a[0], infos, n * sizeof(*infos)) ? -PVHV_EFAULT : n;
+	ret = pvhv_copy_to_guest(v, a[0], infos, n * sizeof(*infos)) ? -PVHV_EFAULT : (long)n;
 	free_page((unsigned long)infos);
 	return ret;
 }
