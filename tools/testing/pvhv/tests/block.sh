@@ -10,12 +10,13 @@
 . ./lib.sh
 . ./block-lib.sh
 
-null_disk one 64 cache_size=4
+modprobe loop || fail "no loop devices"
+null_disk null-one 64 cache_size=4
 null_one=$null_disk
-null_disk four 64 blocksize=4096
+null_disk null-four 64 blocksize=4096
 null_four=$null_disk
 # a file system with direct I/O
-null_disk under 128
+null_disk null-under 128
 mkfs.ext4 -q "$null_disk" && mkdir -p /tmp/fs && mount "$null_disk" /tmp/fs || fail "no file system"
 truncate -s 64M /tmp/fs/image
 truncate -s 64M /tmp/cached
@@ -102,7 +103,7 @@ guest_expect discard-all 0 60 'blkdiscard $(disk file)'
 after=$(du -k /tmp/fs/image | cut -f1)
 [ "$after" -lt 1024 ] && [ "$before" -gt 4096 ] && ok file-shrinks || not_ok file-shrinks "from $before to $after KiB"
 
-guest_expect partitions 0 60 'd=$(disk null); printf "2048,16M\n,\n" | sfdisk -q $d &&
+guest_expect partitions 0 60 'd=$(disk null); printf "n\np\n1\n\n+16M\nn\np\n2\n\n\nw\n" | fdisk $d &&
 	until_true 5 [ -b ${d}2 ] && [ $(blockdev --getsz ${d}1) = 32768 ]'
 
 for i in 0 1 2 3 4; do
