@@ -181,7 +181,7 @@ static const char *receive(struct netfront_queue *q, unsigned int items, struct 
 		kfree_skb(skb);
 		return NULL;
 	}
-	if (packet.hdr_flags & PVHV_NET_DATA_VALID)
+	if (packet.hdr_flags == PVHV_NET_DATA_VALID)
 		skb->ip_summed = CHECKSUM_UNNECESSARY;
 	*skbp = skb;
 	return NULL;

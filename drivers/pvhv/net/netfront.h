@@ -9,17 +9,17 @@
 #ifndef _PVHV_NETFRONT_H
 #define _PVHV_NETFRONT_H
 
+#include <linux/mutex.h>
 #include <linux/timer.h>
 #include <linux/workqueue.h>
 
 #include "net.h"
 
 /* Ring pages of an area: 512 slots to transmit, 256 to receive */
-#define NETFRONT_TX_PAGES	4
-#define NETFRONT_RX_PAGES	4
+#define NETFRONT_RING_PAGES	4
 /* Packets in flight at most. Each takes two slots or more. */
 #define NETFRONT_TX_IDS		256
-/* Buffers at most: the slots of NETFRONT_RX_PAGES */
+/* Buffers at most: the slots of NETFRONT_RING_PAGES */
 #define NETFRONT_RX_IDS		256
 /*
  * A packet's linear part goes through a buffer of its id, which is granted all
@@ -126,6 +126,7 @@ struct netfront_queue {
  * struct netfront - a device
  * @pdev:	on the bus
  * @ndev:	the interface; registered when the backend has told of it
+ * @lock:	serialises the control path; taken before the RTNL
  * @state:	as last published
  * @seen:	generation of the backend that the queues were offered to
  * @features:	PVHV_NET_F_xxx of the backend
@@ -141,6 +142,7 @@ struct netfront_queue {
 struct netfront {
 	struct pvhv_device *pdev;
 	struct net_device *ndev;
+	struct mutex lock;
 	u32 state;
 	u32 seen;
 	u64 features;
