@@ -147,13 +147,15 @@ static void ring_layouts(struct kunit *test)
 	for (pages = 0; pages <= PVHV_MAX_RING_PAGES; pages++)
 		for (request = 8; request <= 8192; request = request * 3 / 2 / 8 * 8 + 8)
 			for (response = 8; response <= 128; response += 24) {
-				struct pvhv_ring_layout l = pvhv_ring_layout(pages, request, response);
+				struct pvhv_ring_layout l =
+					pvhv_ring_layout(pages, request, response);
+				u32 both = request + response;
 				u64 end = l.responses + (u64)l.nr * response;
-				u64 twice = PVHV_RING_FIRST_SLOT + 2ULL * l.nr * (request + response);
+				u64 twice = PVHV_RING_FIRST_SLOT + 2ULL * l.nr * both;
 
 				if (!l.nr) {
 					KUNIT_EXPECT_LT(test, (u64)pages * SZ_4K,
-							(u64)PVHV_RING_FIRST_SLOT + request + response);
+							(u64)PVHV_RING_FIRST_SLOT + both);
 					continue;
 				}
 				KUNIT_EXPECT_EQ(test, l.nr & (l.nr - 1), 0U);
