@@ -5,8 +5,8 @@
 # needs: guest
 # timeout: 1500
 #
-# Disks of a Linux guest on all kinds of backing stores: file systems, fio with
-# verification, flush, FUA, discard, write-zeroes, limits, partitions.
+# Disks of a Linux guest on all kinds of backing stores: file systems, verified
+# writes of all kinds, flush, FUA, discard, write-zeroes, limits, partitions.
 # shellcheck disable=SC2016 # for the guest's shell
 . ./lib.sh
 . ./block-lib.sh
@@ -53,7 +53,7 @@ for kind in null file cached four loop; do
 	block=512
 	[ $kind != four ] || block=4096
 	guest_expect "fs-$kind" 0 200 "file_system $kind"
-	guest_expect "fio-$kind" 0 300 "fio_verify $kind $block"
+	guest_expect "verify-$kind" 0 300 "verify $kind $block"
 done
 
 # what was written is there
