@@ -11,7 +11,7 @@
  */
 #define pr_fmt(fmt) "pvhv-blkfront: " fmt
 
-#include <linux/hdreg.h>
+#include <linux/ctype.h>
 #include <linux/idr.h>
 #include <linux/log2.h>
 #include <linux/module.h>

@@ -100,6 +100,7 @@ void pvhv_event_interrupt(void)
 				if (test_and_set_bit(port, mask_bits()))
 					continue;
 				clear_bit(port, pending_bits());
+				/* Before the handler reads what was sent */
 				smp_mb__after_atomic();
 				/* Fails for a port without a handler: it stays masked. */
 				generic_handle_domain_irq(event_domain, port);
@@ -122,15 +123,15 @@ static void event_irq_mask(struct irq_data *d)
 
 static void event_irq_unmask(struct irq_data *d)
 {
-	/* Invariant 3 */
 	clear_bit(irqd_to_hwirq(d), mask_bits());
-	smp_mb__after_atomic();
+	smp_mb__after_atomic();		/* invariant 3 */
 	event_raise_if_pending(irqd_to_hwirq(d));
 }
 
 static int event_irq_retrigger(struct irq_data *d)
 {
 	set_bit(irqd_to_hwirq(d), pending_bits());
+	/* Whoever unmasks it now sees it pending, if we see it masked. */
 	smp_mb__after_atomic();
 	if (!test_bit(irqd_to_hwirq(d), mask_bits()))
 		pvhv_hypercall1(PVHV_HC_EVENT_UNMASK, irqd_to_hwirq(d));

@@ -333,7 +333,7 @@ long pvhv_hc_device_list(struct pvhv_vcpu *v, const u64 *a)
 			    n < PVHV_DEVICES_PER_LIST)
 				fill_info(rd, role, &infos[n++]);
 	mutex_unlock(&registry_lock);
-	ret = pvhv_copy_to_guest(v, a[0], infos, n * sizeof(*infos)) ? -PVHV_EFAULT : n;
+	ret = pvhv_copy_to_guest(v, a[0], infos, n * sizeof(*infos)) ? -PVHV_EFAULT : (long)n;
 	free_page((unsigned long)infos);
 	return ret;
 }
@@ -361,8 +361,8 @@ long pvhv_hc_device_read(struct pvhv_vcpu *v, const u64 *a)
 		read_side(rd, !role, side);
 	mutex_unlock(&registry_lock);
 	if (rd)
-		ret = pvhv_copy_to_guest(v, a[1], side, struct_size(side, props, 0) +
-					 side->nr_props * sizeof(side->props[0])) ?
+		ret = pvhv_copy_to_guest(v, a[1], side,
+					 offsetof(struct pvhv_device_side, props[side->nr_props])) ?
 			-PVHV_EFAULT : 0;
 	free_page((unsigned long)side);
 	return ret;

@@ -7,14 +7,15 @@
 #
 # Disks that come, go, grow, fail and wait under a load, backends that are
 # unloaded, guests that are killed: and nothing is lost on the host.
+# shellcheck disable=SC2016 # for the guest's shell
 . ./lib.sh
 . ./block-lib.sh
 modprobe pvhv-blkback && modprobe dm-mod && modprobe dm-flakey && modprobe dm-delay ||
 	fail "no modules"
 
-null_disk load 64
+null_disk null-load 64
 load=$null_disk
-null_disk mapped 32
+null_disk null-mapped 32
 mapped=$null_disk
 truncate -s 32M /tmp/grows /tmp/hot
 # table LINE...: of the mapped device

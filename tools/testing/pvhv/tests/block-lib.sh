@@ -23,16 +23,18 @@ null_disk() {
 		echo "${attribute#*=}" >"$config/${attribute%%=*}" || fail "null_blk: no $attribute"
 	done
 	echo 1 >"$config/power" || fail "null_blk does not start"
-	null_disk=/dev/nullb$(cat "$config/index")
+	null_disk=/dev/${config##*/}
 }
 
-# What a guest needs to be given orders, and to work with disks.
-disk_tools="/sbin/mkfs.ext4 /sbin/e2fsck $(command -v fio) $(command -v blkdiscard) $(command -v sfdisk)"
-
-# make_disk_guest: /tmp/initrd, whose guest takes orders
+# make_disk_guest: /tmp/initrd, whose guest takes orders. It takes long to make and is
+# the same for all tests of a machine.
 make_disk_guest() {
-	# shellcheck disable=SC2086 # a list
-	make_guest guest/orders guest/disks:root/disks $disk_tools
+	if [ ! -e /tmp/disk-initrd ]; then
+		make_guest guest/orders guest/disks:root/disks /sbin/mkfs.ext4 /sbin/e2fsck \
+			"$(command -v fio)" "$(command -v blkdiscard)"
+		mv /tmp/initrd /tmp/disk-initrd
+	fi
+	use_guest /tmp/disk-initrd
 }
 
 orders=0

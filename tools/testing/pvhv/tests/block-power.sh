@@ -10,9 +10,10 @@
 . ./lib.sh
 . ./block-lib.sh
 
-null_disk direct 64
+modprobe loop || fail "no loop devices"
+null_disk null-direct 64
 direct=$null_disk
-null_disk under 160
+null_disk null-under 160
 mkfs.ext4 -q "$null_disk" && mkdir -p /tmp/fs /tmp/look && mount "$null_disk" /tmp/fs ||
 	fail "no file system"
 truncate -s 64M /tmp/fs/image /tmp/cached
@@ -36,7 +37,7 @@ write() {
 }
 EOT
 sed -i 's/ sync -d.*/ sync/' /tmp/writer
-make_guest guest/orders guest/disks:root/disks /tmp/writer:root/writer /sbin/mkfs.ext4
+make_guest guest/orders guest/disks:root/disks /tmp/writer:root/writer
 
 # cut KIND STORE OPTIONS ROUND
 cut_power() {

@@ -7,15 +7,17 @@
 #
 # Disks of a Linux guest on all kinds of backing stores: file systems, fio with
 # verification, flush, FUA, discard, write-zeroes, limits, partitions.
+# shellcheck disable=SC2016 # for the guest's shell
 . ./lib.sh
 . ./block-lib.sh
 
-null_disk one 64 cache_size=4
+modprobe loop || fail "no loop devices"
+null_disk null-one 64 cache_size=4
 null_one=$null_disk
-null_disk four 64 blocksize=4096
+null_disk null-four 64 blocksize=4096
 null_four=$null_disk
 # a file system with direct I/O
-null_disk under 128
+null_disk null-under 128
 mkfs.ext4 -q "$null_disk" && mkdir -p /tmp/fs && mount "$null_disk" /tmp/fs || fail "no file system"
 truncate -s 64M /tmp/fs/image
 truncate -s 64M /tmp/cached
@@ -34,7 +36,7 @@ backings=$(cat "$(back 0)/backing" "$(back 1)/backing" "$(back 2)/backing" | pas
 # the same limits on both sides
 for kind in "null $null_one" "four $null_four" "loop $loop"; do
 	in_guest 20 "limits ${kind%% *}" >/tmp/limits.guest
-	while read -r name value; do
+	while read -r name _; do
 		echo "$name $(cat "/sys/block/$(basename "${kind#* }")/queue/$name")"
 	done </tmp/limits.guest >/tmp/limits.host
 	[ -s /tmp/limits.host ] && cmp -s /tmp/limits.guest /tmp/limits.host && ok "limits-${kind%% *}" ||
@@ -77,7 +79,7 @@ seen() {
 	: >$trace/trace
 	echo 1 >$trace/tracing_on
 }
-dev=$(cat "/sys/block/$(basename "$null_one")/dev" | tr : ,)
+dev=$(tr : , <"/sys/block/$(basename "$null_one")/dev")
 echo 1 >$trace/events/block/block_bio_queue/enable
 in_guest 20 'dd if=/dev/zero of=$(disk null) bs=4k count=1 seek=100 oflag=direct,dsync 2>/dev/null'
 seen 'W*FS' fua
@@ -102,7 +104,7 @@ guest_expect discard-all 0 60 'blkdiscard $(disk file)'
 after=$(du -k /tmp/fs/image | cut -f1)
 [ "$after" -lt 1024 ] && [ "$before" -gt 4096 ] && ok file-shrinks || not_ok file-shrinks "from $before to $after KiB"
 
-guest_expect partitions 0 60 'd=$(disk null); printf "2048,16M\n,\n" | sfdisk -q $d &&
+guest_expect partitions 0 60 'd=$(disk null); printf "n\np\n1\n\n+16M\nn\np\n2\n\n\nw\n" | fdisk $d &&
 	until_true 5 [ -b ${d}2 ] && [ $(blockdev --getsz ${d}1) = 32768 ]'
 
 for i in 0 1 2 3 4; do
