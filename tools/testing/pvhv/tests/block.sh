@@ -56,6 +56,15 @@ for kind in null file cached four loop; do
 	guest_expect "verify-$kind" 0 300 "verify $kind $block"
 done
 
+# Batches: many requests for one exit of the guest, and for one interrupt
+counts() { echo "$(($(back_stat 0 read_requests) + $(back_stat 0 write_requests))) $(back_stat 0 runs) $(back_stat 0 notifications_sent)"; }
+before=$(counts)
+guest_expect depth-32 0 100 'iocheck $(disk null) 4096 32 random 16777216 0 0'
+after=$(counts)
+echo "$before $after" | awk '{
+	printf "# depth 32: %d requests, %d notifications to the backend, %d to the guest\n", $4 - $1, $5 - $2, $6 - $3
+	exit $4 == $1 || 2 * ($5 - $2) > $4 - $1 }' && ok batches || not_ok batches "$before, then $after"
+
 # what was written is there
 for kind in "null $null_one" "file /tmp/fs/image" "cached /tmp/cached" "four $null_four" \
 	"loop /tmp/looped"; do
