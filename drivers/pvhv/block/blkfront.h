@@ -54,7 +54,7 @@ struct blkfront_queue {
 	struct pvhv_area area;
 	struct pvhv_ring responses;
 
-	spinlock_t lock;
+	spinlock_t lock;	/* what follows, up to the blank line */
 	bool connected;
 	struct pvhv_ring requests;
 	unsigned int room_wanted;
@@ -85,7 +85,7 @@ struct blkfront_queue {
  */
 struct blkfront {
 	struct pvhv_device *dev;
-	struct mutex lock;
+	struct mutex lock;	/* control path */
 	struct gendisk *disk;
 	bool disk_added;
 	struct blk_mq_tag_set tag_set;

@@ -140,8 +140,11 @@ static void host_work(struct work_struct *work)
 {
 	struct pvhv_event *ev = container_of(work, struct pvhv_event, work);
 
-	/* pvhv_host_event_close() waits for this before the memory goes. */
-	while (host_start(ev, true) && host_call(ev))
+	/*
+	 * pvhv_host_event_close() waits for this before the memory goes. Who has closed
+	 * his end does not get more done: it would be at the host's expense.
+	 */
+	while (host_start(ev, true) && host_call(ev) && rcu_access_pointer(ev->peer))
 		cond_resched();
 }
 

@@ -32,6 +32,7 @@
 #include "bench.h"
 
 #define MAX_REPS 101
+#define WARM_UP_NS 40000000	/* of loop= */
 
 char *bench_self;
 
@@ -149,6 +150,8 @@ static void measure(const struct op *op)
 static void run_for_ever(const char *name)
 {
 	const struct op *op;
+	unsigned long n;
+	uint64_t ns;
 
 	for (op = ops; op->name; op++)
 		if (!strcmp(op->name, name))
@@ -160,15 +163,14 @@ static void run_for_ever(const char *name)
 	if (op->setup)
 		op->setup();
 	target_ms = 2;
-	for (unsigned long n = calibrate(op);;) {
-		/* twice: the caches and hints are as they will be */
+	n = calibrate(op);
+	/* So long that caches, hints and the scheduler are as they will be */
+	for (ns = 0; ns < WARM_UP_NS;)
+		ns += op->run(n);
+	printf("BENCH loop %s\n", name);
+	fflush(stdout);
+	for (;;)
 		op->run(n);
-		op->run(n);
-		printf("BENCH loop %s\n", name);
-		fflush(stdout);
-		for (;;)
-			op->run(n);
-	}
 }
 
 static bool selected(const char *name)

@@ -9,9 +9,10 @@
  */
 #include "lib/guest.h"
 
+/* What ring.h needs: this CPU keeps the order of loads and that of stores by itself. */
 #define smp_mb()		asm volatile("mfence" ::: "memory")
 #define smp_load_acquire(p)	({ __typeof__(*(p)) v_ = READ_ONCE(*(p)); barrier(); v_; })
-#define smp_store_release(p, v)	do { barrier(); WRITE_ONCE(*(p), v); } while (0)
+#define smp_store_release(p, v)	({ barrier(); WRITE_ONCE(*(p), v); })
 
 #include "lib/split.h"
 #include <pvhv/ring.h>
@@ -81,7 +82,9 @@ static long publish(u32 state)
 
 static void prop(u16 key, u16 index, u64 value)
 {
-	mine.props[mine.nr_props++] = (struct pvhv_prop) { .key = key, .index = index, .value = value };
+	mine.props[mine.nr_props++] = (struct pvhv_prop) {
+		.key = key, .index = index, .value = value,
+	};
 }
 
 static struct pvhv_ring_layout layout(void)
@@ -267,11 +270,13 @@ TEST(data)
 		r.segs[i].ref = DATA_REF(3 - i);
 	check_status(r, OK, "a read");
 	for (u32 i = 0; i < 4; i++)
-		check(data[3 - i][0] == 'a' + i && data[3 - i][4095] == 'a' + i, "wrong data in page %u", i);
+		check(data[3 - i][0] == 'a' + i && data[3 - i][4095] == 'a' + i,
+		      "wrong data in page %u", i);
 	r = request(PVHV_BLK_READ, 15, 2);
 	r.nr_sectors = 2;
 	r.segs[0].offset = 512;
-	r.segs[0].len = r.segs[1].len = 512;
+	r.segs[0].len = 512;
+	r.segs[1].len = 512;
 	r.segs[1].offset = 3584;
 	check_status(r, OK, "a read of parts");
 	check(data[0][512] == 'a' && data[1][3584] == 'b', "wrong data in parts");
@@ -282,7 +287,8 @@ TEST(grants_are_free_after_a_response)
 {
 	check_good();
 	for (u32 i = 0; i < ARRAY_SIZE(data); i++)
-		check_eq(grants[DATA_REF(i)].control, PVHV_GRANT_PERMIT, "the control word of grant %u", i);
+		check_eq(grants[DATA_REF(i)].control, PVHV_GRANT_PERMIT,
+			 "the control word of grant %u", i);
 }
 
 TEST(other_operations)
@@ -597,13 +603,22 @@ OFFER(port_0, PORT, 0, 0)
 OFFER(bad_port, PORT, 1, 1000)
 OFFER(far_port, PORT, 1, ~0UL)
 OFFER(same_port, PORT, 1, queues[0].port)
-static void offer_nothing(void) { mine.nr_props = 0; }
+
+static void offer_nothing(void)
+{
+	mine.nr_props = 0;
+}
+
 static void offer_readonly_ring(void)
 {
 	grant(RING_REF(1, 1), gpa_of(queues[1].area + PAGE_SIZE) >> 12,
 	      PVHV_GRANT_PERMIT | PVHV_GRANT_READONLY);
 }
-static void offer_no_memory(void) { grant(RING_REF(1, 1), 1UL << 40, PVHV_GRANT_PERMIT); }
+
+static void offer_no_memory(void)
+{
+	grant(RING_REF(1, 1), 1UL << 40, PVHV_GRANT_PERMIT);
+}
 
 TEST(bad_offers)
 {
@@ -656,18 +671,45 @@ TEST(random_requests)
 		r = request(random_below(6), random_below(1000) * 8, random_below(5));
 		for (u32 n = random_below(3); n; n--) {
 			switch (random_below(12)) {
-			case 0: r.sector = ODD(); break;
-			case 1: r.nr_sectors = ODD(); break;
-			case 2: r.segs[random_below(4)].len = ODD(); break;
-			case 3: r.segs[random_below(4)].offset = ODD(); break;
-			case 4: r.segs[random_below(4)].ref = ODD(); break;
-			case 5: r.flags = ODD(); break;
-			case 6: r.nr_sectors = random_below(32); break;
-			case 7: r.nr_segs = random_below(8); break;
-			case 8: if (!random_below(20)) r.nr_segs = ODD(); break;
-			case 9: if (!random_below(20)) q->requests.shared->prod = ODD(); break;
-			case 10: if (!random_below(20)) q->responses.shared->cons = ODD(); break;
-			case 11: r.id = ODD(); break;
+			case 0:
+				r.sector = ODD();
+				break;
+			case 1:
+				r.nr_sectors = ODD();
+				break;
+			case 2:
+				r.segs[random_below(4)].len = ODD();
+				break;
+			case 3:
+				r.segs[random_below(4)].offset = ODD();
+				break;
+			case 4:
+				r.segs[random_below(4)].ref = ODD();
+				break;
+			case 5:
+				r.flags = ODD();
+				break;
+			case 6:
+				r.nr_sectors = random_below(32);
+				break;
+			case 7:
+				r.nr_segs = random_below(8);
+				break;
+			case 8:
+				if (!random_below(20))
+					r.nr_segs = ODD();
+				break;
+			case 9:
+				if (!random_below(20))
+					q->requests.shared->prod = ODD();
+				break;
+			case 10:
+				if (!random_below(20))
+					q->responses.shared->cons = ODD();
+				break;
+			case 11:
+				r.id = ODD();
+				break;
 			}
 		}
 		if (pvhv_ring_room(&q->requests)) {
@@ -679,7 +721,8 @@ TEST(random_requests)
 			pvhv_ring_pull(&q->responses);
 			answered++;
 		}
-		if (info()->state != PVHV_DEV_CONNECTED || q->requests.broken || q->responses.broken) {
+		if (info()->state != PVHV_DEV_CONNECTED || q->requests.broken ||
+		    q->responses.broken) {
 			reconnects++;
 			if (!connect_again())
 				return;

@@ -5,8 +5,9 @@
 # needs: guest
 # timeout: 1500
 #
-# Disks of a Linux guest on all kinds of backing stores: file systems, fio with
-# verification, flush, FUA, discard, write-zeroes, limits, partitions.
+# Disks of a Linux guest on all kinds of backing stores: file systems, verified
+# writes of all kinds, flush, FUA, discard, write-zeroes, limits, partitions.
+# shellcheck disable=SC2016 # for the guest's shell
 . ./lib.sh
 . ./block-lib.sh
 
@@ -35,7 +36,7 @@ backings=$(cat "$(back 0)/backing" "$(back 1)/backing" "$(back 2)/backing" | pas
 # the same limits on both sides
 for kind in "null $null_one" "four $null_four" "loop $loop"; do
 	in_guest 20 "limits ${kind%% *}" >/tmp/limits.guest
-	while read -r name value; do
+	while read -r name _; do
 		echo "$name $(cat "/sys/block/$(basename "${kind#* }")/queue/$name")"
 	done </tmp/limits.guest >/tmp/limits.host
 	[ -s /tmp/limits.host ] && cmp -s /tmp/limits.guest /tmp/limits.host && ok "limits-${kind%% *}" ||
@@ -52,7 +53,7 @@ for kind in null file cached four loop; do
 	block=512
 	[ $kind != four ] || block=4096
 	guest_expect "fs-$kind" 0 200 "file_system $kind"
-	guest_expect "fio-$kind" 0 300 "fio_verify $kind $block"
+	guest_expect "verify-$kind" 0 300 "verify $kind $block"
 done
 
 # what was written is there
@@ -78,7 +79,7 @@ seen() {
 	: >$trace/trace
 	echo 1 >$trace/tracing_on
 }
-dev=$(cat "/sys/block/$(basename "$null_one")/dev" | tr : ,)
+dev=$(tr : , <"/sys/block/$(basename "$null_one")/dev")
 echo 1 >$trace/events/block/block_bio_queue/enable
 in_guest 20 'dd if=/dev/zero of=$(disk null) bs=4k count=1 seek=100 oflag=direct,dsync 2>/dev/null'
 seen 'W*FS' fua
