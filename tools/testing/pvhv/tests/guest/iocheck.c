@@ -84,7 +84,7 @@ static void verify(const struct slot *s)
 			continue;
 		fill(wanted, sector, written[sector]);
 		if (memcmp(p, wanted, SECTOR))
-			die("sector %llu, in %llu from %llu, is sector %llu, write %u, not write %u",
+			die("sector %llu, of %llu at %llu, is sector %llu, write %u, not write %u",
 			    (unsigned long long)sector, (unsigned long long)s->count,
 			    (unsigned long long)s->sector,
 			    (unsigned long long)((const u64 *)p)[0],
