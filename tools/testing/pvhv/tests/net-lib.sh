@@ -26,11 +26,8 @@ net_guest() {
 		fail "the guest has no network"
 }
 
-# vif_of GUEST [INDEX]: its backend
-vif_of() {
-	id=$(pvhv list | awk -v name="$1" '$1 == name || $2 == name { print ($1 == name ? $2 : $1) }')
-	echo "vif$id.${2:-0}"
-}
+# vif_of GUEST: its first backend
+vif_of() { pvhv net list "$1" | awk '$2 == "connected" { print $1; exit }'; }
 
 # carrier INTERFACE 0|1
 carrier() { [ "$(cat "/sys/class/net/$1/carrier" 2>/dev/null || echo 0)" = "$2" ]; }
