@@ -153,5 +153,4 @@ long pvhv_device_remove(struct pvhv_domain *d, void __user *arg);
 long pvhv_device_list(struct pvhv_domain *d, void __user *arg);
 long pvhv_device_changed(struct pvhv_domain *d, unsigned long id);
 
-
 #endif /* _PVHV_CORE_SPLIT_H */
