@@ -7,6 +7,7 @@
 #
 # A network interface between a guest and the host: data, offloads, MTU, link,
 # multicast, VLAN, queues, what ethtool tells.
+# shellcheck disable=SC2016,SC2034 # for the guest's shell; a counter
 . ./lib.sh
 . ./block-lib.sh
 . ./net-lib.sh
