@@ -15,7 +15,8 @@
 
 static unsigned int max_queues = 8;
 module_param(max_queues, uint, 0644);
-MODULE_PARM_DESC(max_queues, "queues of a device at most, 1 to " __stringify(PVHV_MAX_AREAS) " (8)");
+MODULE_PARM_DESC(max_queues,
+		 "queues of a device at most, 1 to " __stringify(PVHV_MAX_AREAS) " (8)");
 
 static unsigned int max_ring_pages = PVHV_MAX_RING_PAGES;
 module_param(max_ring_pages, uint, 0644);
@@ -66,7 +67,8 @@ static int blkback_publish(struct blkback *bd, u32 state)
 	pvhv_prop_add(props, PVHV_BLK_SECTORS, 0, bd->sectors);
 	pvhv_prop_add(props, PVHV_BLK_LOGICAL, 0, bd->logical);
 	pvhv_prop_add(props, PVHV_BLK_SEGMENTS, 0, segs);
-	pvhv_prop_add(props, PVHV_BLK_MAX_SECTORS, 0, PVHV_BLK_MAX_SEGS * (PAGE_SIZE / SECTOR_SIZE));
+	pvhv_prop_add(props, PVHV_BLK_MAX_SECTORS, 0,
+		      PVHV_BLK_MAX_SEGS * (PAGE_SIZE / SECTOR_SIZE));
 	bd->features = bd->readonly ? PVHV_BLK_F_READONLY : 0;
 	if (bd->bdev)
 		blkback_bdev_props(bd, &bd->features, props);
@@ -387,7 +389,8 @@ static const struct attribute_group blkback_group = {
 
 static ssize_t blkback_stat_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	unsigned long which = (unsigned long)container_of(attr, struct dev_ext_attribute, attr)->var;
+	struct dev_ext_attribute *ext = container_of(attr, struct dev_ext_attribute, attr);
+	unsigned long which = (unsigned long)ext->var;
 	struct blkback *bd = dev_get_drvdata(dev);
 	unsigned int i;
 	u64 n;

@@ -120,12 +120,12 @@ struct blkback_queue {
 	struct pvhv_area area;
 	unsigned int index;
 
-	struct mutex mutex;
+	struct mutex mutex;	/* what follows, up to the blank line */
 	struct pvhv_ring requests;
 	bool stopped;
 	struct work_struct work;
 
-	spinlock_t lock;
+	spinlock_t lock;	/* what follows */
 	struct pvhv_ring responses;
 	unsigned int in_flight;
 	struct task_struct *submitter;
@@ -183,7 +183,7 @@ struct blkback {
 	bool readonly;
 	u64 features;
 
-	struct mutex lock;
+	struct mutex lock;	/* what follows */
 	struct blkback_queue **queues;
 	unsigned int nr_queues;
 	u32 state;

@@ -123,7 +123,8 @@ static blk_status_t blkfront_fill(struct blkfront *bf, struct request *rq,
 		return BLK_STS_NOTSUPP;
 	}
 	r->nr_segs = req->nr_segs;
-	memcpy(r->segs, req->segs, min(req->nr_segs, (u16)PVHV_BLK_SEGS_FIRST) * sizeof(r->segs[0]));
+	memcpy(r->segs, req->segs,
+	       min_t(u16, req->nr_segs, PVHV_BLK_SEGS_FIRST) * sizeof(r->segs[0]));
 	return BLK_STS_OK;
 }
 

@@ -30,8 +30,9 @@ null_disk() {
 # the same for all tests of a machine.
 make_disk_guest() {
 	if [ ! -e /tmp/disk-initrd ]; then
+		gcc -static -O2 -Wall -o /tmp/iocheck guest/iocheck.c || fail "no compiler here"
 		make_guest guest/orders guest/disks:root/disks /sbin/mkfs.ext4 /sbin/e2fsck \
-			"$(command -v fio)" "$(command -v blkdiscard)"
+			"$(command -v blkdiscard)" /tmp/iocheck
 		mv /tmp/initrd /tmp/disk-initrd
 	fi
 	use_guest /tmp/disk-initrd

@@ -13,7 +13,7 @@
 modprobe loop || fail "no loop devices"
 null_disk null-direct 64
 direct=$null_disk
-null_disk null-under 160
+null_disk null-files 160
 mkfs.ext4 -q "$null_disk" && mkdir -p /tmp/fs /tmp/look && mount "$null_disk" /tmp/fs ||
 	fail "no file system"
 truncate -s 64M /tmp/fs/image /tmp/cached

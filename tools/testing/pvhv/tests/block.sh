@@ -5,8 +5,8 @@
 # needs: guest
 # timeout: 1500
 #
-# Disks of a Linux guest on all kinds of backing stores: file systems, fio with
-# verification, flush, FUA, discard, write-zeroes, limits, partitions.
+# Disks of a Linux guest on all kinds of backing stores: file systems, verified
+# writes of all kinds, flush, FUA, discard, write-zeroes, limits, partitions.
 # shellcheck disable=SC2016 # for the guest's shell
 . ./lib.sh
 . ./block-lib.sh
@@ -53,8 +53,17 @@ for kind in null file cached four loop; do
 	block=512
 	[ $kind != four ] || block=4096
 	guest_expect "fs-$kind" 0 200 "file_system $kind"
-	guest_expect "fio-$kind" 0 300 "fio_verify $kind $block"
+	guest_expect "verify-$kind" 0 300 "verify $kind $block"
 done
+
+# Batches: many requests for one exit of the guest, and for one interrupt
+counts() { echo "$(($(back_stat 0 read_requests) + $(back_stat 0 write_requests))) $(back_stat 0 runs) $(back_stat 0 notifications_sent)"; }
+before=$(counts)
+guest_expect depth-32 0 100 'iocheck $(disk null) 4096 32 random 16777216 0 0'
+after=$(counts)
+echo "$before $after" | awk '{
+	printf "# depth 32: %d requests, %d notifications to the backend, %d to the guest\n", $4 - $1, $5 - $2, $6 - $3
+	exit $4 == $1 || 2 * ($5 - $2) > $4 - $1 }' && ok batches || not_ok batches "$before, then $after"
 
 # what was written is there
 for kind in "null $null_one" "file /tmp/fs/image" "cached /tmp/cached" "four $null_four" \

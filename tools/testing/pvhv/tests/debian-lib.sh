@@ -44,23 +44,26 @@ start_debian() {
 # debian_runs: is pvhv run still there?
 debian_runs() { kill -0 "$debian_pid" 2>/dev/null; }
 
-# debian_prompt SECONDS: up to the login prompt
-debian_prompt() {
+# debian_says SECONDS TEXT: seconds of the clock, which a busy machine has few of;
+# 1 also if it has ended without
+debian_says() {
 	end=$(($(date +%s) + $1))
-	until said "$debian" '^debian login: '; do
+	until said "$debian" "$2"; do
 		debian_runs && [ "$(date +%s)" -lt $end ] || return 1
-		sleep 1
+		sleep 0.5
 	done
 }
 
-# debian_login SECONDS: up to a shell, without echo, prompt and line editing
+# debian_login SECONDS: past the login prompt to a shell without echo, prompt and
+# line editing
 debian_login() {
-	debian_prompt "$1" || return
+	debian_says "$1" '^debian login: ' || return
 	echo root >&7
-	wait_for 120 said "$debian" 'root@debian:' || return
+	debian_says 120 'root@debian:' || return
 	echo 'exec sh' >&7
-	echo "stty -echo; PS1=; PS2=; echo re''ady" >&7
-	wait_for 60 said "$debian" '^ready'
+	# not the echo of it
+	echo "stty -echo; PS1=; PS2=; echo; echo shell-is''-ready" >&7
+	debian_says 60 'shell-is-ready'
 }
 
 # in_debian SECONDS COMMAND: in its shell; its output and status are ours, 124 if it
@@ -69,7 +72,7 @@ in_debian() {
 	orders=$((orders + 1))
 	order_lines=$(wc -l <"/tmp/$debian.out")
 	printf '%s\n' "{ $2 ; } 2>&1; echo; echo order-done $orders \$?" >&7
-	if ! wait_for "$1" said "$debian" "^order-done $orders "; then
+	if ! debian_says "$1" "^order-done $orders "; then
 		tail -n "+$((order_lines + 1))" "/tmp/$debian.out"
 		echo "timeout of: $2"
 		return 124

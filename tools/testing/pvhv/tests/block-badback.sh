@@ -1,0 +1,88 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# run: vm
+# needs: guest test-modules
+# copy: build/test-modules:/root/modules
+# timeout: 900
+#
+# A Linux guest whose block backend breaks the rules: its requests fail, and nothing else
+# happens to it.
+# shellcheck disable=SC2016 # for the guest's shell
+. ./lib.sh
+. ./block-lib.sh
+
+modprobe -r pvhv-blkback 2>/dev/null
+insmod modules/pvhv-badback.ko || fail "no bad backend"
+parameters=/sys/module/pvhv_badback/parameters
+truncate -s 32M /tmp/disk
+make_disk_guest
+order_guest badback
+n=0
+
+# a new disk, known to the guest as a letter
+attach() {
+	n=$((n + 1))
+	pvhv disk attach badback "path=/tmp/disk" >/tmp/attached 2>&1 || {
+		not_ok "attach-$n" "$(cat /tmp/attached)"
+		return 1
+	}
+	disk=/dev/$(cat /tmp/attached)
+}
+detach() {
+	echo good >$parameters/mode
+	pvhv disk detach --force badback "${disk#/dev/}" >/tmp/detached 2>&1 ||
+		not_ok "detach-$n" "$(tail -n 1 /tmp/detached)"
+}
+read_one() { echo "dd if=$disk of=/dev/null bs=64k count=4 iflag=direct"; }
+
+attach
+guest_expect good 0 60 "until_true 20 [ -b $disk ] && $(read_one)"
+detach
+
+for mode in id-too-large id-not-sent twice prod-too-far prod-back cons-too-far cons-back keep-page; do
+	attach || continue
+	in_guest 60 "until_true 20 [ -b $disk ]; dmesg -c >/dev/null"
+	echo $mode >$parameters/mode
+	# the first request may still be answered well
+	guest_expect "$mode-ends" 0 90 "for i in 1 2 3 4 5; do $(read_one) 2>/dev/null; done; true"
+	guest_expect "$mode-noticed" 0 20 'dmesg | grep "backend cannot be trusted"'
+	guest_expect "$mode-fails" 1 20 "$(read_one)"
+	detach
+	guest_expect "$mode-gone" 0 30 "until_true 20 [ ! -b $disk ]"
+done
+
+attach
+in_guest 60 "until_true 20 [ -b $disk ]"
+echo status >$parameters/mode
+guest_expect status-is-an-error 1 60 "$(read_one)"
+echo good >$parameters/mode
+guest_expect status-goes-on 0 60 "$(read_one)"
+echo storm >$parameters/mode
+guest_expect storm 0 120 "$(read_one)"
+echo silent >$parameters/mode
+in_guest 20 "{ $(read_one); echo \$? >/tmp/silent; } 2>/dev/null & sleep 1"
+detach
+guest_expect silent-ends 0 60 'until_true 50 [ -s /tmp/silent ] && [ "$(cat /tmp/silent)" != 0 ]'
+
+# numbers that make no disk
+for bad in '0 65536' '1 65536' '511 65536' '513 65536' '8192 65536' '4294967295 65536'; do
+	echo "${bad% *}" >$parameters/logical
+	attach || continue
+	guest_expect "logical-${bad% *}" 0 20 "sleep 1; [ ! -b $disk ] && dmesg | grep 'cannot connect'"
+	detach
+done
+echo 512 >$parameters/logical
+for size in 0 1 18446744073709551615; do
+	echo $size >$parameters/sectors
+	attach || continue
+	guest_expect "sectors-$size" 0 30 "until_true 20 [ -b $disk ] && blockdev --getsize64 $disk"
+	detach
+done
+echo 65536 >$parameters/sectors
+attach
+guest_expect good-again 0 60 "until_true 20 [ -b $disk ] && $(read_one)"
+detach
+guest_expect no-complaint 1 20 'dmesg | grep -E "WARNING|BUG|Oops|blocked for more"'
+end_guest
+rmmod pvhv-badback && ok unloads || not_ok unloads "rmmod fails"
+exit $failed
