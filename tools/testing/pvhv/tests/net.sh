@@ -16,7 +16,7 @@ make_net_guest
 netload serve 7777 &
 server=$!
 iperf3 -s -D
-net_guest net 10.9.0.2 --vcpus 2 --net queues=2,mtu=9000,mac=02:00:00:00:09:02
+net_guest net 10.9.0.2 --append 'quiet loglevel=4 pvhv_netfront.max_queues=2' --net queues=2,mtu=9000,mac=02:00:00:00:09:02
 vif=$(vif_of net)
 ip addr add 10.9.0.1/24 dev "$vif"
 
