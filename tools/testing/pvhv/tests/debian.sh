@@ -37,7 +37,7 @@ ok login
 
 in_debian 600 'systemctl is-system-running --wait; systemctl --failed --plain --no-legend' >/tmp/systemd
 [ "$(head -n 1 /tmp/systemd)" = running ] && ok systemd || not_ok systemd "$(paste -sd ' ' /tmp/systemd)"
-debian_expect root-disk 30 'findmnt -n -o SOURCE / | grep -x /dev/pvda'
+debian_expect root-disk 30 'mountpoint -d / | cmp - /sys/block/pvda/dev'
 debian_expect disk-by-serial 30 '[ /dev/disk/by-id/pvhv-root -ef /dev/pvda ]'
 
 # its address is by DHCP, and told to those who ask

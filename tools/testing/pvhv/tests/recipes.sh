@@ -20,14 +20,29 @@ recipe() {
 	cat "/tmp/recipe.$1"
 }
 
-# on_host NAME: a result. In this shell, which keeps the variables of a recipe.
+# on_host NAME: a result. Later recipes know the variables of earlier ones.
+: >/tmp/recipe.variables
 on_host() {
 	recipe "$1" >/tmp/recipe
-	# shellcheck disable=SC1091
-	if eval "set -e; $(cat /tmp/recipe)" >/tmp/recipe.out 2>&1 </dev/null; then
+	sh -ec '. /tmp/recipe.variables; . /tmp/recipe; set | grep -E "^(base|cow|loop)=" >/tmp/recipe.set || :' \
+		>/tmp/recipe.out 2>&1 </dev/null
+	status=$?
+	if [ $status = 0 ]; then
+		cat /tmp/recipe.set >/tmp/recipe.variables
 		ok "$1"
+	else
+		tail -n 15 /tmp/recipe.out
+		not_ok "$1" "status $status: $(tail -n 1 /tmp/recipe.out)"
 	fi
-	set +e
+}
+
+# guest_says SECONDS NAME TEXT: seconds of the clock
+guest_says() {
+	end=$(($(date +%s) + $1))
+	until said "$2" "$3"; do
+		[ "$(date +%s)" -lt $end ] || return 1
+		sleep 0.5
+	done
 }
 
 # start NAME MEMORY: a guest that takes orders by the descriptor that is opened for it
@@ -36,7 +51,7 @@ start() {
 	mkfifo "/tmp/$1.in" || fail "no fifo"
 	pvhv run --name "$1" --initrd /tmp/initrd --memory "$2" --append 'quiet loglevel=4' \
 		<>"/tmp/$1.in" >"/tmp/$1.out" 2>&1 &
-	wait_for 300 said "$1" '^guest-ready' || fail "$1 does not start: $(tail -n 3 "/tmp/$1.out")"
+	guest_says 300 "$1" '^guest-ready' || fail "$1 does not start: $(tail -n 3 "/tmp/$1.out")"
 }
 
 # in_guest NAME SECONDS COMMAND: its output and status are ours
@@ -45,7 +60,7 @@ in_guest() {
 	orders=$((orders + 1))
 	order_lines=$(wc -l <"/tmp/$1.out")
 	printf '%s\n' "{ $(printf '%s' "$3" | tr '\n' ';') ; } ; echo \"guest-done $orders \$?\"" >"/tmp/$1.in"
-	wait_for "$2" said "$1" "^guest-done $orders " || { echo "timeout of: $3"; return 124; }
+	guest_says "$2" "$1" "^guest-done $orders " || { echo "timeout of: $3"; return 124; }
 	tail -n "+$((order_lines + 1))" "/tmp/$1.out" | tr -d '\r' >/tmp/order.out
 	grep -v '^guest-done' /tmp/order.out
 	return "$(sed -n "s/^guest-done $orders //p" /tmp/order.out)"
