@@ -87,6 +87,8 @@ mkdir -p /srv
 truncate -s 64M /srv/base.img /srv/remote.img /srv/disk.img
 mkfs.ext4 -q -F /srv/base.img
 base_sum=$(md5sum </srv/base.img)
+# no udevd here: without this, dmsetup and cryptsetup wait for it
+export DM_DISABLE_UDEV=1
 modprobe pvhv-blkback || fail "no pvhv-blkback"
 modprobe pvhv-netback || fail "no pvhv-netback"
 make_guest guest/orders guest/disks:root/disks /sbin/mkfs.ext4 /sbin/e2fsck
