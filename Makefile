@@ -23,6 +23,7 @@ help:
 	@echo  'For everybody:'
 	@echo  '  demo          boot a Linux guest under pvhv.ko inside a host VM:'
 	@echo  '                an interactive shell with a terminal, else a scripted session'
+	@echo  '  demo-debian   Debian 12 from a disk image in such a guest, to a login prompt'
 	@echo  '  check         all tests (about an hour from scratch); ends with "N passed, N failed"'
 	@echo  '  check-quick   those that take a few minutes'
 	@echo  '  check TESTS="NAME..."   some; $(TESTING)/check --list names them'
@@ -32,6 +33,7 @@ help:
 	@echo  '  module-debug  the same for the debug host kernel'
 	@echo  '  tools         the pvhv command'
 	@echo  '  guest         the guest kernel, in build/guest/'
+	@echo  '  rootfs        a Debian 12 root file system, build/rootfs.img'
 	@echo  '  debug-kernel  the debug host kernel (KASAN, lockdep, ...)'
 	@echo  '  docs          man pages and documentation, no warning allowed'
 	@echo  '  bench         pvhv against native, in instructions'
@@ -67,6 +69,9 @@ tools: setup
 guest: setup
 	@scripts/build-guest
 
+rootfs: setup
+	@scripts/build-rootfs
+
 debug-kernel: setup
 	@scripts/build-debug-kernel
 
@@ -76,6 +81,9 @@ docs:
 
 demo: setup
 	@$(TESTING)/demo
+
+demo-debian: setup
+	@$(TESTING)/demo --debian
 
 bench: module tools guest
 	@$(TESTING)/bench/run
@@ -95,5 +103,5 @@ clean:
 	rm -rf build
 	@if [ -e tools/pvhv/Makefile ]; then $(MAKE) --no-print-directory -C tools/pvhv clean; fi
 
-.PHONY: all help setup module __module module-debug tools guest debug-kernel \
-	docs demo bench check check-quick check-bochs clean
+.PHONY: all help setup module __module module-debug tools guest rootfs \
+	debug-kernel docs demo demo-debian bench check check-quick check-bochs clean

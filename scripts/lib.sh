@@ -60,3 +60,11 @@ drop_old() {
 lost_options() {
 	grep '^CONFIG_' "$1" | grep -v '=n$' | grep -vxF -f "$2" | tr '\n' ' ' || true
 }
+
+# debian_sources: this machine's own apt sources of Debian 12, for a root file
+# system: they work here, whatever they are.
+debian_sources() {
+	# shellcheck disable=SC2016 # expanded by apt-get
+	apt-get indextargets --format 'deb $(REPO_URI) $(RELEASE) $(COMPONENT)' \
+		'Created-By: Packages' 'Origin: Debian' | grep bookworm
+}

@@ -12,7 +12,7 @@
  * 1. The sender sets the pending bit. If it was set before, or the port is
  *    masked, that is all.
  * 2. Else it sets the bit of EVENT_SEL of the port's vCPU and raises
- *    PVHV_VECTOR_EVENT there.
+ *    PVHV_VECTOR_EVENT there. The bit is there when the vector arrives, not before.
  * 3. The receiver takes EVENT_SEL by exchange with 0, then looks at
  *    pending[i] & ~mask[i], and clears a pending bit *before* it acts on it:
  *    what comes later is a new event.

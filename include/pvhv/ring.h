@@ -284,4 +284,19 @@ static inline int pvhv_ring_wait_items(struct pvhv_ring *r)
 	return !pvhv_ring_items(r);
 }
 
+/**
+ * pvhv_ring_wait_more_items - ask to be notified when there are @n items
+ * @r:	the consumer's view
+ * @n:	so many, at most the size of the ring
+ *
+ * Return: true if there are not: a notification will come. If the ring is
+ * broken, there are none and none will come.
+ */
+static inline int pvhv_ring_wait_more_items(struct pvhv_ring *r, __u32 n)
+{
+	WRITE_ONCE(r->shared->item_event, r->mine + n - 1);
+	smp_mb();	/* invariant 3 */
+	return pvhv_ring_items(r) < n;
+}
+
 #endif /* _PVHV_RING_H */

@@ -28,7 +28,9 @@ struct call {
 	const char *arg[2];	/* behind it, NULL: not given */
 };
 
-static int ask(const struct call *c, const char *verb, const char *arg, struct answer *a)
+/* @about: what a failure is about besides the domain, or NULL */
+static int ask_about(const struct call *c, const char *about, const char *verb, const char *arg,
+		     struct answer *a)
 {
 	struct strbuf request = { 0 };
 	struct errmsg e;
@@ -38,8 +40,13 @@ static int ask(const struct call *c, const char *verb, const char *arg, struct a
 	rc = client_ask(c->domain, request.data, a, &e);
 	strbuf_free(&request);
 	if (rc)
-		say("%s: %s", c->domain, e.text);
+		say("%s: %s%s%s", c->domain, about ? about : "", about ? ": " : "", e.text);
 	return rc;
+}
+
+static int ask(const struct call *c, const char *verb, const char *arg, struct answer *a)
+{
+	return ask_about(c, NULL, verb, arg, a);
 }
 
 /* ---- list ---- */
@@ -97,7 +104,10 @@ static int do_attach(const struct call *c)
 		net_spec_format(&net, &spec);
 	if (spec.len)
 		control_add_escaped(&request, spec.data);
-	rc = ask(c, c->is_disk ? "disk-attach" : "net-attach", request.data, &a);
+	if (c->is_disk)
+		rc = ask_about(c, disk.path, "disk-attach", request.data, &a);
+	else
+		rc = ask(c, "net-attach", request.data, &a);
 	strbuf_free(&spec);
 	strbuf_free(&request);
 	if (rc)
@@ -257,7 +267,8 @@ int cmd_device(int argc, char **argv)
 	argv += optind;
 	argc -= optind;
 	if (argc < 1)
-		return bad_usage(c.argv, "give list, attach, detach%s", c.is_disk ? " or resize" : "");
+		return bad_usage(c.argv, "give list, attach, detach%s",
+				 c.is_disk ? " or resize" : "");
 	for (a = 0; a < ARRAY_SIZE(actions); a++)
 		if (!strcmp(argv[0], actions[a].name) && (c.is_disk || !actions[a].only_disk))
 			break;

@@ -214,16 +214,7 @@ void pvhv_registry_detach(struct pvhv_domain *d)
 
 /* ---- what both sides do ---- */
 
-/**
- * pvhv_registry_publish - publish a side of a device
- * @rd:		the device; the caller sees to it that it stays, or holds registry_lock
- * @role:	which side
- * @state:	anything
- * @props:	anything, in memory that nobody else changes
- * @nr:		how many
- *
- * Sleeps. Return: 0, -EINVAL, -ENOMEM.
- */
+/* @props have been checked: that may take long, so it is done without the lock. */
 static int publish(struct pvhv_rdev *rd, u32 role, u32 state, const struct pvhv_prop *props,
 		   u32 nr)
 {
@@ -231,7 +222,7 @@ static int publish(struct pvhv_rdev *rd, u32 role, u32 state, const struct pvhv_
 	struct pvhv_prop *copy = NULL;
 
 	lockdep_assert_held(&registry_lock);
-	if (!pvhv_state_jump_ok(role, s->state, state) || !pvhv_props_ok(props, nr))
+	if (!pvhv_state_jump_ok(role, s->state, state))
 		return -EINVAL;
 	if (nr) {
 		copy = kmemdup(props, nr * sizeof(*props), GFP_KERNEL_ACCOUNT);
@@ -250,11 +241,24 @@ static int publish(struct pvhv_rdev *rd, u32 role, u32 state, const struct pvhv_
 	return 0;
 }
 
+/* See pvhv_registry_publish(), which is this with registry_lock. */
+/**
+ * pvhv_registry_publish - publish a side of a device
+ * @rd:		the device; the caller sees to it that it stays
+ * @role:	which side
+ * @state:	anything
+ * @props:	anything, in memory that nobody else changes
+ * @nr:		how many
+ *
+ * Sleeps. Return: 0, -EINVAL, -ENOMEM.
+ */
 int pvhv_registry_publish(struct pvhv_rdev *rd, u32 role, u32 state,
 			  const struct pvhv_prop *props, u32 nr)
 {
 	int ret;
 
+	if (!pvhv_props_ok(props, nr))
+		return -EINVAL;
 	mutex_lock(&registry_lock);
 	ret = publish(rd, role, state, props, nr);
 	mutex_unlock(&registry_lock);
@@ -333,7 +337,7 @@ long pvhv_hc_device_list(struct pvhv_vcpu *v, const u64 *a)
 			    n < PVHV_DEVICES_PER_LIST)
 				fill_info(rd, role, &infos[n++]);
 	mutex_unlock(&registry_lock);
-	ret = pvhv_copy_to_guest(v, a[0], infos, n * sizeof(*infos)) ? -PVHV_EFAULT : n;
+	ret = pvhv_copy_to_guest(v, a[0], infos, n * sizeof(*infos)) ? -PVHV_EFAULT : (long)n;
 	free_page((unsigned long)infos);
 	return ret;
 }
@@ -389,7 +393,7 @@ long pvhv_hc_device_publish(struct pvhv_vcpu *v, const u64 *a)
 	if (pvhv_copy_from_guest(v, side, a[1], sizeof(*side)))
 		goto out;
 	ret = -PVHV_EINVAL;
-	if (side->flags)
+	if (side->flags || !pvhv_props_ok(side->props, side->nr_props))
 		goto out;
 	mutex_lock(&registry_lock);
 	rd = find_side(v->domain, a[0], &role);

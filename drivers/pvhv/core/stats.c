@@ -13,7 +13,28 @@ struct counter {
 };
 
 #define VCPU(field)	{ #field, offsetof(struct pvhv_vcpu_stats, field) }
+#define SPLIT(field)	{ #field, offsetof(struct split_stats, field) }
 #define MMU(field)	{ "mmu_" #field, offsetof(struct pvhv_mmu_stats, field) }
+
+/**
+ * struct split_stats - what a domain's split devices are made of
+ * @port_events:	notifications that made one of its ports pending
+ * @ports_now:		its ends of event channels
+ * @grant_maps:		times that a page it granted was mapped
+ * @grant_copies:	copies from or to pages it granted
+ * @grants_mapped_now:	uses of its pages that go on
+ * @grant_frames_now:	frames of its table
+ * @devices_now:	its devices
+ */
+struct split_stats {
+	u64 port_events;
+	u64 ports_now;
+	u64 grant_maps;
+	u64 grant_copies;
+	u64 grants_mapped_now;
+	u64 grant_frames_now;
+	u64 devices_now;
+};
 
 static const struct counter vcpu_counters[] = {
 	VCPU(exits),
@@ -32,6 +53,17 @@ static const struct counter vcpu_counters[] = {
 	VCPU(halts),
 	VCPU(hints),
 	VCPU(host_faults),
+	VCPU(port_sends),
+};
+
+static const struct counter split_counters[] = {
+	SPLIT(port_events),
+	SPLIT(ports_now),
+	SPLIT(grant_maps),
+	SPLIT(grant_copies),
+	SPLIT(grants_mapped_now),
+	SPLIT(grant_frames_now),
+	SPLIT(devices_now),
 };
 
 static const struct counter mmu_counters[] = {
@@ -49,7 +81,8 @@ static const struct counter mmu_counters[] = {
 	MMU(roots_now),
 };
 
-#define NR_COUNTERS	(ARRAY_SIZE(vcpu_counters) + ARRAY_SIZE(mmu_counters))
+#define NR_COUNTERS	(ARRAY_SIZE(vcpu_counters) + ARRAY_SIZE(split_counters) + \
+			 ARRAY_SIZE(mmu_counters))
 
 /* Add up the counters of a vCPU into @out, and its MMU's into @mmu. */
 static void add_vcpu(struct pvhv_vcpu *v, struct pvhv_stat *out, struct pvhv_mmu_stats *mmu)
@@ -66,10 +99,25 @@ static void add_vcpu(struct pvhv_vcpu *v, struct pvhv_stat *out, struct pvhv_mmu
 	pvhv_mmu_add_stats(mmu, &v->mmu.stats);
 }
 
+static void get_split_stats(struct pvhv_domain *d, struct split_stats *s)
+{
+	struct pvhv_grant_table *gt = d->grants;
+
+	s->port_events = atomic64_read(&d->ports.received);
+	s->ports_now = atomic_read(&d->ports.nr);
+	s->grant_maps = atomic64_read(&gt->maps);
+	s->grant_copies = atomic64_read(&gt->copies);
+	s->grants_mapped_now = atomic_read(&gt->mapped);
+	s->grant_frames_now = READ_ONCE(gt->nr_frames);
+	s->devices_now = READ_ONCE(d->nr_devices);
+}
+
 static void collect(struct pvhv_domain *d, struct pvhv_stat *out)
 {
-	struct pvhv_stat *mmu_out = out + ARRAY_SIZE(vcpu_counters);
+	struct pvhv_stat *split_out = out + ARRAY_SIZE(vcpu_counters);
+	struct pvhv_stat *mmu_out = split_out + ARRAY_SIZE(split_counters);
 	struct pvhv_mmu_stats mmu = { };
+	struct split_stats split;
 	int i;
 
 	pvhv_mmu_get_stats(&d->mmu, &mmu);
@@ -78,6 +126,11 @@ static void collect(struct pvhv_domain *d, struct pvhv_stat *out)
 			add_vcpu(d->vcpus[i], out, &mmu);
 	for (i = 0; i < ARRAY_SIZE(vcpu_counters); i++)
 		strscpy(out[i].name, vcpu_counters[i].name, sizeof(out[i].name));
+	get_split_stats(d, &split);
+	for (i = 0; i < ARRAY_SIZE(split_counters); i++) {
+		strscpy(split_out[i].name, split_counters[i].name, sizeof(out[i].name));
+		split_out[i].value = *(u64 *)((void *)&split + split_counters[i].offset);
+	}
 	for (i = 0; i < ARRAY_SIZE(mmu_counters); i++) {
 		strscpy(mmu_out[i].name, mmu_counters[i].name, sizeof(out[i].name));
 		mmu_out[i].value = *(u64 *)((void *)&mmu + mmu_counters[i].offset);

@@ -387,7 +387,12 @@ static int set_regs(struct pvhv_vcpu *v, const struct pvhv_vcpu_regs *u)
 	if (!u->mode && v->page)
 		v->page->vif = !!(u->rflags & X86_EFLAGS_IF);
 	v->started = true;
+	/* What was interrupted is forgotten, with all that was done of it. */
 	v->next = PVHV_CONTINUE;
+	memset(&v->slow, 0, sizeof(v->slow));
+	memset(&v->flush, 0, sizeof(v->flush));
+	v->multicall.count = 0;
+	v->grant_copy.count = 0;
 	return 0;
 }
 

@@ -25,6 +25,7 @@ import mkelf  # noqa: E402
 
 PVHV = os.path.abspath(sys.argv[1])
 TIMEOUT = 60
+MAX_REQUEST = 8192  # CONTROL_MAX_REQUEST
 ESC = b"\x1d"
 tests = []
 
@@ -844,7 +845,7 @@ def no_such_domain(p):
 def help_and_version(p):
     r = p.cmd("help")
     commands = re.findall(rb"^  (\w+)  ", r.stdout, re.M)
-    check(len(commands) == 12 and r.returncode == 0, commands)
+    check(len(commands) == 14 and r.returncode == 0, commands)
     for command in commands:
         r = p.cmd("help", command.decode())
         check(r.returncode == 0 and r.stdout.startswith(b"usage: pvhv " + command), r)
@@ -953,15 +954,15 @@ def bad_requests(p):
     g = p.start(stdout=subprocess.DEVNULL)
     until(lambda: p.cmd("info", "g").returncode == 0, "up")
     for line in (b"\n", b"a b c\n", b" info\n", b"info \n", b"\0\n", b"caf\xc3\xa9\n", b"info\r\n",
-                 b"x" * 256, b"x" * 5000 + b"\n"):
+                 b"x" * MAX_REQUEST, b"x" * 3 * MAX_REQUEST + b"\n"):
         s = p.connect()
         try:
             check(ask(s, line)[0].startswith(b"error bad-request "), line)
             check(s.file.read() == b"", "it did not hang up")
         except (ConnectionResetError, BrokenPipeError):
-            check(len(line) > 256, "reset", line)
+            check(len(line) > MAX_REQUEST, "reset", line)
     s = p.connect()
-    check(ask(s, b"x" * 255 + b"\n")[0].startswith(b"error failed "), "255 bytes")
+    check(ask(s, b"x" * (MAX_REQUEST - 1) + b"\n")[0].startswith(b"error failed "), "longest")
     check(ask(s, b"unknown\n")[0].startswith(b"error failed "), "unknown")
     check(ask(s, b"regs 99\n")[0].startswith(b"error failed "), "vCPU 99")
     check(ask(s, b"regs -1\n")[0].startswith(b"error failed "), "vCPU -1")
@@ -1232,6 +1233,240 @@ def locked_runtime_directory(p):
     fcntl.flock(fd, fcntl.LOCK_UN)
     read_until(g.stdout, b"cmdline")
     os.close(fd)
+
+
+# -- disks and network devices
+
+
+def devices(p, g, name="g"):
+    """What the guest @g sees of its devices"""
+    g.stdin.write(b"devices\n")
+    g.stdin.flush()
+    text = read_until(g.stdout, b"no more devices\r\n").decode()
+    return re.findall(r"^((?:disk|net) .*)\r$", text, re.M)
+
+
+def listed(p, what, name="g"):
+    return json.loads(p.cmd(what, "list", "--json", name).stdout)
+
+
+def tell(g, word, answer=b""):
+    g.stdin.write(word + b"\n")
+    g.stdin.flush()
+    if answer:
+        read_until(g.stdout, answer)
+
+
+@test
+def run_with_devices(p):
+    a, b = p.file("a,b", b"A" * 4096), p.file("b", b"B" * 8192)
+    g = p.start("--disk", "path=" + a.replace(",", ",,") + ",serial=S-1,queues=3",
+                "--disk", "path=" + b + ",ro,cache=writeback",
+                "--net", "bridge=br0,mac=02:00:00:00:00:0A,queues=2,mtu=9000", "--net", name="g")
+    read_until(g.stdout, b"cmdline")
+    seen = devices(p, g)
+    check(seen[:2] == ["disk 0: size 4096 flags 0 queues 3 serial S-1 first A",
+                       "disk 1: size 8192 flags 3 queues 0 serial  first B"], seen)
+    check(seen[2] == "net 0: vif1.0 mac 02:00:00:00:00:0a bridge br0 up queues 2 mtu 9000", seen)
+    check(re.fullmatch(r"net 1: vif1.1 mac .[26ae]:\S+ bridge  up queues 0 mtu 0", seen[3]), seen)
+    disks = listed(p, "disk")
+    check([(d["name"], d["state"], d["size"], d["mode"], d["cache"], d["path"]) for d in disks] ==
+          [("pvda", "connected", 4096, "rw", "none", a),
+           ("pvdb", "connected", 8192, "ro", "writeback", b)], disks)
+    nets = listed(p, "net")
+    check([n["name"] for n in nets] == ["vif1.0", "vif1.1"] and nets[0]["bridge"] == "br0" and
+          nets[0]["mtu"] == 9000 and nets[0]["mac"] == "02:00:00:00:00:0a", nets)
+    text = p.cmd("disk", "list", "g").stdout.decode()
+    check(text.startswith("NAME ") and len(text.splitlines()) == 3 and "S-1" in text, text)
+    text = p.cmd("net", "list", "g").stdout.decode()
+    check(text.startswith("NAME ") and len(text.splitlines()) == 3 and "br0" in text, text)
+    info = json.loads(p.cmd("info", "--json", "g").stdout)
+    check(info["disks"] == 2 and info["nets"] == 2 and info["disk_list"] == disks and
+          info["net_list"] == nets, info)
+    check(b"pvdb" in p.cmd("info", "g").stdout, "info")
+    row = p.cmd("list").stdout.decode().splitlines()[1].split()
+    check(row[4:6] == ["2", "2"], row)
+    p.cmd("stop", "g")
+    ended(g, 0)
+
+
+@test
+def mac_address_is_kept(p):
+    macs = []
+    for name in ("one", "one", "two"):
+        g = p.start("--net", "--net", name=name)
+        read_until(g.stdout, b"cmdline")
+        macs.append([n["mac"] for n in listed(p, "net", name)])
+        p.cmd("kill", name)
+    check(macs[0] == macs[1] and len({*macs[0], *macs[2]}) == 4, macs)
+
+
+@test
+def bad_devices_are_1(p):
+    disk, odd = p.file("disk", b"d" * 4096), p.file("odd", b"o" * 1000)
+    fifo = p.path("fifo")
+    os.mkfifo(fifo)
+    for args, words in (
+            (["--disk", "path=/nonexistent"], b"/nonexistent: does not exist"),
+            (["--disk", "path=/"], b"/: is a directory"),
+            (["--disk", "path=/dev/null"], b"/dev/null: is neither a file nor a block device"),
+            (["--disk", "path=" + fifo], b"is neither a file nor a block device"),
+            (["--disk", "path=" + odd], b"1000 bytes, which is no multiple of 512"),
+            (["--disk", "path=" + p.file("empty", b"")], b"is empty"),
+            (["--disk", disk], b"give path="),
+            (["--disk", "path=" + disk + ",cache=x"], b"give none or writeback"),
+            (["--disk", "path=" + disk + ",queues=99"], b"give a number from 1 to"),
+            (["--disk", "path=" + disk + ",,"], b"disk,: does not exist"),
+            (["--disk", "path=" + disk, "--disk", "path=" + disk], b"in use by another guest"),
+            (["--disk"], b"--disk needs an argument"),
+            (["--net", "mac=02:00:00:00:00"], b"mac=02:00:00:00:00: give an address"),
+            (["--net", "mac=01:00:00:00:00:00"], b"is a multicast address"),
+            (["--net", "mac=00:00:00:00:00:00"], b"is no address"),
+            (["--net", "mac=02:00:00:00:00:01", "--net", "mac=02:00:00:00:00:01"],
+             b"is another device's"),
+            (["--net", "bridge=nowhere"], b"there is no bridge nowhere"),
+            (["--net", "ifname=eth0"], b"there is an interface eth0 already"),
+            (["--net", "ifname=" + "x" * 16], b"give 1 to 15"),
+            (["--net", "mtu=20"], b"give a number from 68"),
+            (["--net", "speed=10"], b"'speed' is not an option"),
+            (["--net"] * 65, b"a domain has at most 64 devices")):
+        one_line(p.run(*args), 1, words)
+        no_leftovers(p)
+
+
+@test
+def host_that_refuses_devices_is_2(p):
+    disk = p.file("disk", b"d" * 4096)
+    for fake, args, words in (
+            ("no-backends", ["--disk", "path=" + disk], b"modprobe pvhv-blkback"),
+            ("no-backends", ["--net"], b"modprobe pvhv-netback"),
+            ("not-admin", ["--net"], b"CAP_NET_ADMIN"),
+            ("", ["--net", "bridge=eth0"], b"eth0 is not a bridge"),
+            ("", ["--net", "ifname=x", "--net", "ifname=x"], b"there is an interface x already")):
+        one_line(p.run(*args, env={"PVHV_FAKE": fake}), 2, words)
+        no_leftovers(p)
+
+
+@test
+def disks_come_and_go(p):
+    g = p.start()
+    read_until(g.stdout, b"cmdline")
+    check(listed(p, "disk") == [] and listed(p, "net") == [], "none at first")
+    odd = p.file("a b,\\\u00e9", b"O" * 512)
+    a = p.file("a", b"A" * 4096)
+    r = p.cmd("disk", "attach", "g", "path=" + a + ",serial=one")
+    check(r.stdout == b"pvda\n" and r.returncode == 0, r)
+    # another directory than the launcher's
+    r = subprocess.run([PVHV, "disk", "attach", "g", "path=a b,,\\\u00e9"], cwd=p.dir,
+                       env=p.env, capture_output=True)
+    check(r.stdout == b"pvdb\n", r)
+    check(listed(p, "disk")[1]["path"] == odd, listed(p, "disk"))
+    seen = devices(p, g)
+    check(len(seen) == 2 and seen[1].endswith("first O"), seen)
+    one_line(p.cmd("disk", "attach", "g", "path=" + a), 1, a.encode(), b"in use by another guest")
+    one_line(p.cmd("disk", "attach", "g", "path=" + a + ",ro"), 1, b"another guest writes to it")
+    r = p.cmd("disk", "detach", "g", "one")
+    check(r.returncode == 0 and not r.stderr, r)
+    check([d["name"] for d in listed(p, "disk")] == ["pvdb"], listed(p, "disk"))
+    # its number is free again, and so is the file
+    check(p.cmd("disk", "attach", "g", "path=" + a + ",ro").stdout == b"pvda\n", "again")
+    check(p.cmd("disk", "detach", "g", "1").returncode == 0, "by number")
+    for name in ("pvdb", "7", "one", "vif1.0"):
+        one_line(p.cmd("disk", "detach", "g", name), 1, b"there is no disk " + name.encode())
+    p.cmd("kill", "g")
+    ended(g, 4)
+
+
+@test
+def disk_that_the_guest_holds(p):
+    g = p.start("--disk", "path=" + p.file("a", b"A" * 4096))
+    read_until(g.stdout, b"cmdline")
+    tell(g, b"hold", b"held")
+    one_line(p.cmd("disk", "detach", "--timeout", "0.5", "g", "pvda"), 1, b"still in use",
+             b"--force")
+    check(listed(p, "disk")[0]["state"] == "leaving", listed(p, "disk"))
+    one_line(p.cmd("disk", "resize", "g", "pvda"), 1, b"is leaving")
+    check(p.cmd("disk", "detach", "--timeout", "0", "g", "pvda").returncode == 0, "no waiting")
+    check(p.cmd("disk", "detach", "--force", "g", "pvda").returncode == 0, "force")
+    check(listed(p, "disk") == [], "gone")
+    check(p.cmd("disk", "attach", "g", "path=" + p.path("a")).returncode == 0, "again")
+    r = subprocess.Popen([PVHV, "disk", "detach", "g", "pvda"], env=p.env)
+    until(lambda: listed(p, "disk")[0]["state"] == "leaving", "asked")
+    check(r.poll() is None, "it did not wait")
+    tell(g, b"release", b"released")
+    check(r.wait(TIMEOUT) == 0, "status of detach")
+
+
+@test
+def disks_grow(p):
+    a = p.file("a", b"A" * 4096)
+    g = p.start("--disk", "path=" + a)
+    read_until(g.stdout, b"cmdline")
+    check(p.cmd("disk", "resize", "g", "pvda", "1M").stdout == b"1M\n", "1M")
+    check(os.path.getsize(a) == 1 << 20 and "size 1048576 " in devices(p, g)[0], "its size")
+    with open(a, "ab") as f:
+        f.truncate(2 << 20)
+    check("size 1048576 " in devices(p, g)[0], "not told yet")
+    check(p.cmd("disk", "resize", "g", "pvda").stdout == b"2M\n", "told")
+    check("size 2097152 " in devices(p, g)[0], "its size")
+    one_line(p.cmd("disk", "resize", "g", "pvda", "1M"), 1, b"is not made smaller")
+    one_line(p.cmd("disk", "resize", "g", "pvda", "huge"), 1, b"'huge': give a size")
+    one_line(p.cmd("disk", "resize", "g", "pvdb", "3M"), 1, b"there is no disk pvdb")
+
+
+@test
+def nets_come_and_go(p):
+    g = p.start("--net", "ifname=web")
+    read_until(g.stdout, b"cmdline")
+    check(p.cmd("net", "attach", "g").stdout == b"vif1.1\n", "attach")
+    check(p.cmd("net", "attach", "g", "ifname=db,bridge=br0").stdout == b"db\n", "attach")
+    one_line(p.cmd("net", "attach", "g", "ifname=db"), 1, b"there is an interface db already")
+    one_line(p.cmd("net", "attach", "g", "bridge=eth0"), 1, b"eth0 is not a bridge")
+    one_line(p.cmd("net", "attach", "g", "mac=zz"), 1, b"mac=zz: give an address")
+    check(len(devices(p, g)) == 3, "what failed is still there")
+    check(p.cmd("net", "detach", "g", "web").returncode == 0, "detach")
+    check([n["name"] for n in listed(p, "net")] == ["vif1.1", "db"], listed(p, "net"))
+    one_line(p.cmd("net", "detach", "g", "web"), 1, b"there is no network device web")
+
+
+@test
+def devices_after_a_reboot(p):
+    a, b = p.file("a", b"A" * 4096), p.file("b", b"B" * 4096)
+    g = p.start("--disk", "path=" + a, "--net", "ifname=web,bridge=br0")
+    read_until(g.stdout, b"cmdline")
+    p.cmd("disk", "attach", "g", "path=" + b)
+    p.cmd("net", "attach", "g")
+    tell(g, b"hold", b"held")
+    p.cmd("disk", "detach", "--timeout", "0", "g", "pvda")
+    tell(g, b"reboot")
+    check(b"boot 2" in read_until(g.stdout, b"cmdline"), "no reboot")
+    seen = devices(p, g)
+    check(len(seen) == 3, seen)
+    check(any(s.startswith("disk 0: ") and s.endswith("first B") for s in seen), seen)
+    check(any(s.startswith("net 0: web ") and " bridge br0 up" in s for s in seen), seen)
+    check([d["name"] for d in listed(p, "disk")] == ["pvda"], listed(p, "disk"))
+
+
+@test
+def disk_and_net_usage(p):
+    for args, words in (
+            (["disk"], b"give list, attach, detach or resize"),
+            (["net"], b"give list, attach, detach"),
+            (["net", "resize", "g"], b"'resize' is not list"),
+            (["disk", "format", "g"], b"'format' is not list"),
+            (["disk", "list"], b"give the NAME"),
+            (["disk", "list", "../g"], b"is no name"),
+            (["disk", "list", "g", "x"], b"unknown argument x"),
+            (["disk", "list", "g"], b"no domain of this name"),
+            (["disk", "attach", "g"], b"give a domain and path=FILE"),
+            (["disk", "attach", "g", "path=/nonexistent"], b"/nonexistent: does not exist"),
+            (["disk", "detach", "g"], b"give a domain and one of its devices"),
+            (["disk", "detach", "g", "a b"], b"is no name of a device"),
+            (["disk", "detach", "--timeout", "x", "g", "pvda"], b"give seconds"),
+            (["disk", "list", "--force", "g"], b"list has no option --force"),
+            (["net", "attach", "--json", "g"], b"attach has no option --json"),
+            (["disk", "resize", "g"], b"give a domain and one of its disks")):
+        one_line(p.cmd(*args), 1, words)
 
 
 def main():

@@ -32,6 +32,7 @@
 #include "bench.h"
 
 #define MAX_REPS 101
+#define WARM_UP_NS 40000000	/* of loop= */
 
 char *bench_self;
 
@@ -84,13 +85,13 @@ static int compare(const void *a, const void *b)
 }
 
 /* Somebody wants to look at counters now: wait until they have. */
-static void synchronise(const struct op *op, const char *what, unsigned long total)
+static void synchronise(const char *name, const char *what, unsigned long total)
 {
 	char line[16];
 
 	if (!sync_mode)
 		return;
-	printf("BENCH sync %s %s %lu\n", op->name, what, total);
+	printf("BENCH sync %s %s %lu\n", name, what, total);
 	fflush(stdout);
 	if (!fgets(line, sizeof(line), stdin))
 		sync_mode = false;
@@ -128,10 +129,10 @@ static void measure(const struct op *op)
 	if (op->setup)
 		op->setup();
 	n = calibrate(op);
-	synchronise(op, "begin", n * count);
+	synchronise(op->name, "begin", n * count);
 	for (i = 0; i < count; i++)
 		result[i] = (double)op->run(n) / n;
-	synchronise(op, "end", n * count);
+	synchronise(op->name, "end", n * count);
 	if (op->cleanup)
 		op->cleanup();
 
@@ -149,6 +150,8 @@ static void measure(const struct op *op)
 static void run_for_ever(const char *name)
 {
 	const struct op *op;
+	unsigned long n;
+	uint64_t ns;
 
 	for (op = ops; op->name; op++)
 		if (!strcmp(op->name, name))
@@ -160,15 +163,14 @@ static void run_for_ever(const char *name)
 	if (op->setup)
 		op->setup();
 	target_ms = 2;
-	for (unsigned long n = calibrate(op);;) {
-		/* twice: the caches and hints are as they will be */
+	n = calibrate(op);
+	/* So long that caches, hints and the scheduler are as they will be */
+	for (ns = 0; ns < WARM_UP_NS;)
+		ns += op->run(n);
+	printf("BENCH loop %s\n", name);
+	fflush(stdout);
+	for (;;)
 		op->run(n);
-		op->run(n);
-		printf("BENCH loop %s\n", name);
-		fflush(stdout);
-		for (;;)
-			op->run(n);
-	}
 }
 
 static bool selected(const char *name)
@@ -267,6 +269,8 @@ int main(int argc, char **argv)
 			pause();
 	if (looping)
 		run_for_ever(looping);
+	/* what it took to get here */
+	synchronise("boot", "end", 1);
 	for (op = ops; op->name; op++)
 		if (selected(op->name))
 			measure(op);

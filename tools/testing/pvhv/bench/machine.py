@@ -82,7 +82,7 @@ def qemu_command(kernel, initrd, append, more=()):
             "-rtc", "clock=vm,base=2026-01-01", "-serial", "stdio", *more]
 
 
-def hostvm_command(copies, command, timeout, qemu=(), memory="1536M", log=None):
+def hostvm_command(copies, command, timeout, qemu=(), memory="1536M", log=None, stdin=False):
     words = [HOSTVM, "--icount", "--cpu", CPU, "--memory", memory, "--timeout", str(timeout)]
     for copy in copies:
         words += ["--copy", copy]
@@ -90,17 +90,20 @@ def hostvm_command(copies, command, timeout, qemu=(), memory="1536M", log=None):
         words += [f"--qemu={shlex.quote(arg)}"]
     if log:
         words += ["--log", log]
+    if stdin:
+        words.append("--stdin")
     return words + ["--"] + command
 
 
 class Run:
     """A process that prints BENCH lines; killed when we are done with it."""
 
-    def __init__(self, command, log, timeout):
+    def __init__(self, command, log, timeout, stdin=False):
         self.log = open(log, "w", encoding="utf-8")
         self.log_path = log
         self.end = time.monotonic() + timeout
-        self.process = subprocess.Popen(["nice"] + command, stdin=subprocess.DEVNULL,
+        self.process = subprocess.Popen(["nice"] + command,
+                                        stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
                                         stdout=subprocess.PIPE, stderr=self.log,
                                         start_new_session=True)
 

@@ -1,0 +1,112 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# run: vm
+# hosts: stock debug
+# needs: guest
+# timeout: 1500
+#
+# A network interface between a guest and the host: data, offloads, MTU, link,
+# multicast, VLAN, queues, what ethtool tells.
+# shellcheck disable=SC2016,SC2034 # for the guest's shell; a counter
+. ./lib.sh
+. ./block-lib.sh
+. ./net-lib.sh
+
+make_net_guest
+netload serve 7777 &
+server=$!
+iperf3 -s -D
+net_guest net 10.9.0.2 --append 'quiet loglevel=4 pvhv_netfront.max_queues=2' --net queues=2,mtu=9000,mac=02:00:00:00:09:02
+vif=$(vif_of net)
+ip addr add 10.9.0.1/24 dev "$vif"
+
+check vif-carrier carrier "$vif" 1
+guest_expect mac 0 10 '[ "$(cat /sys/class/net/eth0/address)" = 02:00:00:00:09:02 ]'
+check ping-guest ping -c 3 -i 0.2 -W 10 10.9.0.2
+guest_expect ping-host 0 60 'ping -c 3 -W 10 10.9.0.1'
+check multicast-ipv6 ping -c 2 -W 10 -I "$vif" ff02::1%"$vif"
+
+# both ends, data verified
+offloads() {
+	ethtool -K "$vif" "$1" "$2" && in_guest 20 "ethtool -K eth0 $1 $2"
+}
+mtu() {
+	ip link set "$vif" mtu "$1" && in_guest 20 "ip link set eth0 mtu $1"
+}
+for mtu in 9000 1500; do
+	check "mtu-$mtu" mtu $mtu
+	for tso in off on; do
+		check "tso-$tso-$mtu" offloads tso $tso
+		guest_expect "transfer-tso-$tso-$mtu" 0 200 'netload transfer 10.9.0.1 7777 4000000 4000000'
+	done
+	guest_expect "datagrams-$mtu" 0 100 "netload datagrams 10.9.0.1 7777 20 $((mtu - 28)) &&
+		netload datagrams 10.9.0.1 7777 20 1 && netload datagrams 10.9.0.1 7777 10 30000"
+done
+check tx-off offloads tx off
+guest_expect transfer-no-checksums 0 200 'netload transfer 10.9.0.1 7777 2000000 2000000'
+check tx-on offloads tx on
+check tso-again offloads tso on
+check sg-off offloads sg off
+guest_expect transfer-no-sg 0 200 'netload transfer 10.9.0.1 7777 2000000 2000000'
+check sg-on offloads sg on
+check tso-once-more offloads tso on
+link_local=$(ip -6 -o addr show dev "$vif" | sed -n 's/.*inet6 \(fe80[^/]*\).*/\1/p' | head -n 1)
+guest_expect transfer-ipv6 0 200 "netload transfer $link_local%eth0 7777 2000000 2000000"
+# more than the backend allows
+guest_expect mtu-too-large 0 20 '! ip link set eth0 mtu 9001'
+
+guest_expect iperf3-up 0 100 'iperf3 -c 10.9.0.1 -t 3 -P 2'
+guest_expect iperf3-down 0 100 'iperf3 -c 10.9.0.1 -t 3 -P 2 -R'
+guest_expect iperf3-udp 0 100 'iperf3 -c 10.9.0.1 -t 2 -u -l 64 -b 500K'
+
+# IPv4 multicast both ways
+netload cast 239.9.9.9 7979 "$vif" &
+guest_expect multicast-in 0 60 'netload join 239.9.9.9 7979'
+wait $!
+in_guest 5 'netload cast 239.9.9.8 7978 eth0 >/dev/null 2>&1 & true'
+INTERFACE=$vif check multicast-out netload join 239.9.9.8 7978
+
+# VLAN on both ends, with offloads
+ip link add link "$vif" name vlan7 type vlan id 7 && ip addr add 10.9.7.1/24 dev vlan7 &&
+	ip link set vlan7 up
+guest_expect vlan 0 200 'ip link add link eth0 name eth0.7 type vlan id 7 && ip addr add 10.9.7.2/24 dev eth0.7 &&
+	ip link set eth0.7 up && ping -c 2 -W 10 10.9.7.1 && netload transfer 10.9.7.1 7777 2000000 2000000 &&
+	netload datagrams 10.9.7.1 7777 20 1472'
+
+# all queues, both ways
+for i in 1 2 3; do
+	in_guest 200 'for k in 1 2 3 4; do netload transfer 10.9.0.1 7777 100000 100000 & done; wait' >/dev/null
+done
+guest_expect queues-guest 0 10 '[ $(ethtool -l eth0 | grep -c "Combined:.*2") = 2 ]'
+check queues-host eval '[ "$(ethtool -l $vif | grep -c "Combined:.*2")" = 2 ]'
+ethtool -S "$vif" >/tmp/stats
+for counter in queue0_tx_packets queue0_rx_packets queue1_tx_packets queue1_rx_packets; do
+	[ "$(awk -v n="$counter:" '$1 == n {print $2}' /tmp/stats)" -gt 0 ] && ok "$counter" ||
+		not_ok "$counter" "$(grep "$counter" /tmp/stats)"
+done
+[ "$(vif_stat "$vif" tx_zerocopy)" -gt 0 ] && ok zerocopy || not_ok zerocopy "none"
+for counter in tx_invalid rx_invalid rx_stalled; do
+	[ "$(vif_stat "$vif" $counter)" = 0 ] && ok "no-$counter" ||
+		not_ok "no-$counter" "$(vif_stat "$vif" $counter)"
+done
+guest_expect no-errors 0 10 '! ethtool -S eth0 | grep -E "(errors|no_memory|no_grants): [1-9]"'
+guest_expect driver-guest 0 10 'ethtool -i eth0 | grep -q "^driver: pvhv-netfront" && ethtool -k eth0 | grep -q "^tcp-segmentation-offload: on"'
+check driver-host eval 'ethtool -i $vif | grep -q "^driver: pvhv-netback"'
+
+# link down and up, from both ends
+ip link set "$vif" down
+guest_expect link-down 0 20 'until_true 10 carrier eth0 0'
+ip link set "$vif" up
+guest_expect link-up 0 20 'until_true 10 carrier eth0 1'
+check ping-after-link ping -c 2 -W 10 10.9.0.2
+in_guest 10 'ip link set eth0 down'
+check ping-down eval '! ping -c 1 -W 1 10.9.0.2'
+guest_expect guest-up 0 20 'ip link set eth0 up && until_true 10 ping -c 1 -W 1 10.9.0.1'
+check ping-after-down ping -c 2 -W 10 10.9.0.2
+guest_expect transfer-after-down 0 100 'netload transfer 10.9.0.1 7777 1000000 1000000'
+
+end_guest
+check vif-gone wait_for 10 [ ! -e "/sys/class/net/$vif" ]
+kill $server
+killall -q iperf3
+exit $failed
