@@ -267,7 +267,8 @@ int cmd_device(int argc, char **argv)
 	argv += optind;
 	argc -= optind;
 	if (argc < 1)
-		return bad_usage(c.argv, "give list, attach, detach%s", c.is_disk ? " or resize" : "");
+		return bad_usage(c.argv, "give list, attach, detach%s",
+				 c.is_disk ? " or resize" : "");
 	for (a = 0; a < ARRAY_SIZE(actions); a++)
 		if (!strcmp(argv[0], actions[a].name) && (c.is_disk || !actions[a].only_disk))
 			break;

@@ -52,8 +52,8 @@ void device_list_table(const struct answer *a, bool is_disk)
 	char size[32];
 
 	if (is_disk)
-		printf(DISK_ROW "%s\n", "NAME", "STATE", "SIZE", "MODE", "CACHE", "QUEUES", "SERIAL",
-		       "PATH");
+		printf(DISK_ROW "%s\n", "NAME", "STATE", "SIZE", "MODE", "CACHE", "QUEUES",
+		       "SERIAL", "PATH");
 	else
 		printf(NET_ROW, "NAME", "STATE", "MAC", "BRIDGE", "QUEUES", "MTU");
 	for (v = a->value; v < a->value + a->nr; v++) {

@@ -171,8 +171,8 @@ static int set_up_interface(struct device *d, struct domain *dom, struct errmsg 
 		if (rc == -EOPNOTSUPP)
 			return errmsg_set(e, "%s is not a bridge", d->net.bridge);
 		if (rc)
-			return errmsg_set(e, "%s cannot become part of the bridge %s: %s", d->ifname,
-					  d->net.bridge, strerror(-rc));
+			return errmsg_set(e, "%s cannot become part of the bridge %s: %s",
+					  d->ifname, d->net.bridge, strerror(-rc));
 	}
 	rc = interface_up(d->ifname);
 	if (rc)

@@ -44,7 +44,7 @@ int disk_open(const char *path, bool readonly, struct errmsg *e)
 	if (fd < 0) {
 		switch (errno) {
 		case EBUSY:
-			return errmsg_set(e, "is in use: mounted, part of another device or a disk of a guest");
+			return errmsg_set(e, "is in use: mounted, part of something, or a guest's");
 		case EROFS:
 			return errmsg_set(e, "cannot be written to: give ro");
 		case EACCES:

@@ -84,7 +84,7 @@ int request_nets(struct launcher *l, const char *arg, struct strbuf *out, struct
 }
 
 /* Both were told about @e without a type. */
-static int failed(struct errmsg *e)
+static int say_failed(struct errmsg *e)
 {
 	struct errmsg why = *e;
 
@@ -107,14 +107,14 @@ static int attach(struct launcher *l, u32 class, const char *arg, struct strbuf 
 	control_unescape(text);
 	if (class == PVHV_CLASS_BLOCK ? disk_spec_parse(&disk, text, e) :
 					net_spec_parse(&net, text, e))
-		return failed(e);
+		return say_failed(e);
 	d = class == PVHV_CLASS_BLOCK ? devices_new_disk(ds, &disk, e) :
 					devices_new_net(ds, &net, l->cfg->name, e);
 	if (!d)
-		return failed(e);
+		return say_failed(e);
 	if (device_plug(d, &l->dom, false, e)) {
 		devices_drop(ds, d);
-		return failed(e);
+		return say_failed(e);
 	}
 	device_name(d, name);
 	control_add(out, "device", name);
@@ -154,7 +154,7 @@ static int detach(struct launcher *l, u32 class, const char *arg, bool force, st
 	if (!d)
 		return -1;
 	if (device_unplug(d, &l->dom, force, e))
-		return failed(e);
+		return say_failed(e);
 	control_addf(out, "id", "%u", d->id);
 	return 0;
 }
@@ -200,7 +200,7 @@ int request_disk_resize(struct launcher *l, const char *arg, struct strbuf *out,
 	if (d->leaving)
 		return errmsg_set(e, "failed the disk %s is leaving", name);
 	if ((size && disk_grow(d->fd, size, e)) || disk_size(d->fd, &size, e))
-		return failed(e);
+		return say_failed(e);
 	rc = domain_device_changed(&l->dom, d->id);
 	if (rc)
 		return errmsg_set(e, "failed the host refuses: %s", strerror(-rc));

@@ -34,6 +34,7 @@ static struct pvhv_grant_frame *find_frame(struct pvhv_grant_table *gt, u32 ref)
 {
 	u32 nr = ref / PVHV_GRANTS_PER_FRAME;
 
+	/* Pairs with the release in pvhv_hc_grant_setup(). */
 	if (!ref || nr >= smp_load_acquire(&gt->nr_frames))
 		return NULL;
 	return gt->frames[array_index_nospec(nr, PVHV_MAX_GRANT_FRAMES)];
@@ -228,10 +229,12 @@ void pvhv_grant_copy(struct pvhv_grant_table *gt, pvhv_domid_t who, struct pvhv_
 				c->status = PTR_ERR(page);
 			} else {
 				if (c->to_peer) {
-					memcpy_page(page, c->offset, c->page, c->page_offset, c->len);
+					memcpy_page(page, c->offset, c->page, c->page_offset,
+						    c->len);
 					SetPageDirty(page);
 				} else {
-					memcpy_page(c->page, c->page_offset, page, c->offset, c->len);
+					memcpy_page(c->page, c->page_offset, page, c->offset,
+						    c->len);
 				}
 				put_page(page);
 			}

@@ -18,6 +18,7 @@ union pvhv_grant_word {
 	};
 	u64 word;
 };
+
 static_assert(offsetof(struct pvhv_grant_entry, control) == 0);
 static_assert(offsetof(struct pvhv_grant_entry, domid) == 4);
 

@@ -304,6 +304,7 @@ static long hc_##name(struct pvhv_vcpu *v, const u64 *a)		\
 {									\
 	return v->loaded ? need_sleep(v) : pvhv_hc_##name(v, a);	\
 }
+
 SLEEPS(event_setup)
 SLEEPS(event_alloc)
 SLEEPS(event_bind)

@@ -305,6 +305,7 @@ long pvhv_hc_event_setup(struct pvhv_vcpu *v, const u64 *a)
 		ret = -PVHV_EBUSY;
 	} else {
 		d->ports.page_ref = page;
+		/* The pin is there for who sees the page. */
 		smp_store_release(&d->ports.page, (struct pvhv_event_page *)page_address(page));
 	}
 	mutex_unlock(&d->lock);
@@ -318,6 +319,7 @@ static long guest_end(struct pvhv_vcpu *v, u64 domid, u64 port)
 	struct pvhv_domain *d = v->domain;
 	struct pvhv_event *ev;
 
+	/* Pairs with the release in pvhv_hc_event_setup(). */
 	if (!smp_load_acquire(&d->ports.page) || upper_32_bits(domid))
 		return -PVHV_EINVAL;
 	ev = end_alloc(d, (__force pvhv_domid_t)(u32)domid);

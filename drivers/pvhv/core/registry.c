@@ -241,6 +241,7 @@ static int publish(struct pvhv_rdev *rd, u32 role, u32 state, const struct pvhv_
 	return 0;
 }
 
+/* See pvhv_registry_publish(), which is this with registry_lock. */
 /**
  * pvhv_registry_publish - publish a side of a device
  * @rd:		the device; the caller sees to it that it stays

@@ -28,7 +28,7 @@ extern struct workqueue_struct *pvhv_wq;
 /* ---- port.c: event channels ---- */
 
 /* Ends of channels that the host's kernel may have, of all backends together */
-#define PVHV_MAX_HOST_PORTS	(1U << 20)
+#define PVHV_MAX_HOST_PORTS	BIT(20)
 
 /**
  * struct pvhv_ports - the ends of event channels of one domain
@@ -62,6 +62,7 @@ enum {
 	PVHV_SEND_SLEEPS = 2,	/* a handler must run: call again where it may sleep */
 	PVHV_SEND_MORE,		/* it has more to do: call again, after a look at signals */
 };
+
 long pvhv_port_send(struct pvhv_vcpu *v, u64 port);
 
 struct pvhv_event *pvhv_host_event_alloc(pvhv_domid_t peer, bool (*fn)(void *data), void *data,
@@ -152,6 +153,5 @@ long pvhv_device_add(struct pvhv_domain *d, void __user *arg);
 long pvhv_device_remove(struct pvhv_domain *d, void __user *arg);
 long pvhv_device_list(struct pvhv_domain *d, void __user *arg);
 long pvhv_device_changed(struct pvhv_domain *d, unsigned long id);
-
 
 #endif /* _PVHV_CORE_SPLIT_H */

@@ -206,9 +206,10 @@ static int accept_queue(struct netback *nb, struct netback_queue *q, const struc
 static int connect(struct netback *nb)
 {
 	struct pvhv_props *p;
-	unsigned int nr, i;
+	unsigned int i;
 	u32 state;
 	int err;
+	u64 nr;
 
 	p = pvhv_read_peer(nb->pdev, &state);
 	if (IS_ERR(p))

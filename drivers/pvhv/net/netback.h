@@ -77,10 +77,10 @@ struct netback_queue {
 	unsigned int index;
 
 	struct pvhv_area tx_area;
-	struct mutex tx_mutex;
+	struct mutex tx_mutex;		/* the handler, and who stops it */
 	bool tx_live;
 	struct pvhv_net_rings tx;
-	spinlock_t tx_lock;
+	spinlock_t tx_lock;		/* responses */
 	bool tx_batch;
 	unsigned int tx_promised;
 	unsigned int tx_flight;
@@ -120,7 +120,7 @@ struct netback_queue {
 struct netback {
 	struct pvhv_device *pdev;
 	struct net_device *ndev;
-	struct mutex lock;
+	struct mutex lock;		/* the control path */
 	u64 features;
 	u32 state;
 	u32 stale;

@@ -142,7 +142,7 @@ struct netfront_queue {
 struct netfront {
 	struct pvhv_device *pdev;
 	struct net_device *ndev;
-	struct mutex lock;
+	struct mutex lock;	/* the control path */
 	u32 state;
 	u32 seen;
 	u64 features;
