@@ -21,28 +21,12 @@ for store in "$direct" /tmp/fs/image /tmp/cached; do
 	mkfs.ext4 -q -F "$store" || fail "no file system on $store"
 done
 
-# Each says which file it has synced only when it has. Names are never used again.
-cat >/tmp/writer <<'EOT'
-mkdir -p /mnt && mount -t ext4 "$(disk store)" /mnt || echo "no mount"
-write() {
-	i=0
-	while :; do
-		i=$((i + 1))
-		name=/mnt/$1-$2-$i
-		dd if=/dev/urandom of="$name" bs=1k count=$((i % 50 + 1)) conv=fsync 2>/dev/null || exit
-		sync -d /mnt 2>/dev/null || sync
-		md5sum "$name"
-		[ $i -le 4 ] || rm -f "/mnt/$1-$2-$((i - 4))"
-	done
-}
-EOT
-sed -i 's/ sync -d.*/ sync/' /tmp/writer
-make_guest guest/orders guest/disks:root/disks /tmp/writer:root/writer
+make_disk_guest
 
 # cut KIND STORE OPTIONS ROUND
 cut_power() {
 	order_guest "power$1$4" --disk "path=$2,serial=store$3"
-	printf '%s\n' ". /root/writer; write $4 a & write $4 b & write $4 c & sleep 1000" >&8
+	printf '%s\n' "write_files $4 a b c" >&8
 	wait_for 60 said "$guest" "mnt/$4-[abc]-[5-9]" || not_ok "writes-$1-$4" "nothing written: $(tail -n 2 "/tmp/$guest.out")"
 	sleep "$(awk -v s="$4$1" 'BEGIN { srand(length(s) + s + 0); printf "%.2f", rand() * 3 }')"
 	kill -9 "$guest_pid"
