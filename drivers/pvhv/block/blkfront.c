@@ -55,25 +55,11 @@ static void blkfront_free(struct blkfront *bf)
 
 static void blkfront_free_disk(struct gendisk *disk)
 {
-	struct blkfront *bf = disk->private_data;
-
-	/* release() may have been a little late. */
-	cancel_work_sync(&bf->close_work);
-	blkfront_free(bf);
-}
-
-/* One closes; if it was the last, the backend may have waited for it. */
-static void blkfront_release(struct gendisk *disk, fmode_t mode)
-{
-	struct blkfront *bf = disk->private_data;
-
-	if (READ_ONCE(bf->close_wanted) && !disk_openers(disk))
-		schedule_work(&bf->close_work);
+	blkfront_free(disk->private_data);
 }
 
 static const struct block_device_operations blkfront_fops = {
 	.owner = THIS_MODULE,
-	.release = blkfront_release,
 	.free_disk = blkfront_free_disk,
 };
 
@@ -262,7 +248,6 @@ static void blkfront_disconnect(struct blkfront *bf)
 	bf->nr_areas = 0;
 	bf->connected = false;
 	WRITE_ONCE(bf->closing, false);
-	WRITE_ONCE(bf->close_wanted, false);
 }
 
 static void blkfront_close(struct blkfront *bf)
@@ -399,7 +384,22 @@ static unsigned int blkfront_in_flight(struct blkfront *bf)
 	return n;
 }
 
-/* Nothing new, and the rest may end. */
+static void blkfront_close_work(struct work_struct *work)
+{
+	struct blkfront *bf = container_of(work, struct blkfront, close_work);
+
+	mutex_lock(&bf->lock);
+	if (READ_ONCE(bf->broken)) {
+		blkfront_close(bf);
+	} else if (bf->closing && !blkfront_in_flight(bf)) {
+		/* The backend answers with CLOSED. */
+		if (bf->dev->state < PVHV_DEV_CLOSING)
+			pvhv_publish(bf->dev, PVHV_DEV_CLOSING, NULL);
+	}
+	mutex_unlock(&bf->lock);
+}
+
+/* The backend wants to close: nothing new, and the rest may end. */
 static void blkfront_closing(struct blkfront *bf)
 {
 	unsigned int i;
@@ -408,28 +408,7 @@ static void blkfront_closing(struct blkfront *bf)
 		blkfront_queue_stop(bf->queues[i]);
 	WRITE_ONCE(bf->closing, true);
 	smp_mb();	/* the last response sees @closing, or we see that it was there */
-}
-
-/* What the backend wants to close, and what is closing, goes on as far as it can. */
-static void blkfront_go_on_closing(struct blkfront *bf)
-{
-	if (bf->close_wanted && !bf->closing && !disk_openers(bf->disk))
-		blkfront_closing(bf);
-	/* The backend answers with CLOSED. */
-	if (bf->closing && !blkfront_in_flight(bf) && bf->dev->state < PVHV_DEV_CLOSING)
-		pvhv_publish(bf->dev, PVHV_DEV_CLOSING, NULL);
-}
-
-static void blkfront_close_work(struct work_struct *work)
-{
-	struct blkfront *bf = container_of(work, struct blkfront, close_work);
-
-	mutex_lock(&bf->lock);
-	if (READ_ONCE(bf->broken))
-		blkfront_close(bf);
-	else
-		blkfront_go_on_closing(bf);
-	mutex_unlock(&bf->lock);
+	schedule_work(&bf->close_work);
 }
 
 /**
@@ -480,14 +459,10 @@ static void blkfront_changed(struct pvhv_device *dev)
 		}
 		break;
 	case PVHV_DEV_CLOSING:
-		if (!bf->connected) {
+		if (bf->connected)
+			blkfront_closing(bf);
+		else
 			blkfront_close(bf);
-			break;
-		}
-		/* Not while somebody has it open. */
-		WRITE_ONCE(bf->close_wanted, true);
-		smp_mb();	/* release() sees @close_wanted, or we see that it was there */
-		blkfront_go_on_closing(bf);
 		break;
 	case PVHV_DEV_CLOSED:
 		if (dev->state != PVHV_DEV_INITIALISING)

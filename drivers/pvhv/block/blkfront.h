@@ -76,7 +76,6 @@ struct blkfront_queue {
  * @nr_areas:	offered to the backend now
  * @ring_pages:	of each
  * @connected:	the queues are, as far as @lock is concerned
- * @close_wanted: by the backend; it waits until nobody has the disk open
  * @closing:	nothing new is sent; CLOSING is published when nothing is in flight
  * @broken:	what the backend has done wrong, or NULL; nothing is sent to it any more
  * @add_work:	adds the disk, which reads its partition table: so not in a callback
@@ -96,7 +95,6 @@ struct blkfront {
 	unsigned int nr_areas;
 	unsigned int ring_pages;
 	bool connected;
-	bool close_wanted;
 	bool closing;
 	const char *broken;
 	struct work_struct add_work;
