@@ -79,7 +79,7 @@ struct device *devices_new_net(struct devices *ds, const struct net_spec *spec,
 			       const char *domain, struct errmsg *e)
 {
 	struct device *d = new_device(ds, PVHV_CLASS_NET, e);
-	char salt[64];
+	char salt[64], mac[MAC_TEXT_LEN];
 	unsigned int n;
 
 	if (!d)
@@ -94,8 +94,8 @@ struct device *devices_new_net(struct devices *ds, const struct net_spec *spec,
 			mac_derive(d->net.mac, salt, domain, n++);
 		} while (mac_taken(ds, d->net.mac));
 	} else if (mac_taken(ds, spec->mac)) {
-		errmsg_set(e, "mac=" MAC_FMT ": is another device's of this domain",
-			   MAC_ARGS(spec->mac));
+		errmsg_set(e, "mac=%s: is another device's of this domain",
+			   mac_text(spec->mac, mac));
 		goto fail;
 	}
 	ds->dev[ds->nr++] = d;

@@ -37,7 +37,9 @@ static void add_disk(const struct device *d, struct strbuf *out)
 
 static void add_net(const struct device *d, struct strbuf *out)
 {
-	control_addf(out, "mac", MAC_FMT, MAC_ARGS(d->net.mac));
+	char mac[MAC_TEXT_LEN];
+
+	control_add(out, "mac", mac_text(d->net.mac, mac));
 	if (*d->net.bridge)
 		control_add(out, "bridge", d->net.bridge);
 	if (d->net.queues)

@@ -106,6 +106,13 @@ int disk_spec_parse(struct disk_spec *s, const char *text, struct errmsg *e)
 	return 0;
 }
 
+const char *mac_text(const u8 mac[6], char text[MAC_TEXT_LEN])
+{
+	snprintf(text, MAC_TEXT_LEN, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2],
+		 mac[3], mac[4], mac[5]);
+	return text;
+}
+
 static int parse_mac(const char *value, u8 mac[6], struct errmsg *e)
 {
 	unsigned int b[6], i;
@@ -182,13 +189,14 @@ void disk_spec_format(const struct disk_spec *s, struct strbuf *out)
 void net_spec_format(const struct net_spec *s, struct strbuf *out)
 {
 	size_t start = out->len;
+	char mac[MAC_TEXT_LEN];
 
 	if (*s->bridge)
 		strbuf_addf(out, ",bridge=%s", s->bridge);
 	if (*s->ifname)
 		strbuf_addf(out, ",ifname=%s", s->ifname);
 	if (s->has_mac)
-		strbuf_addf(out, ",mac=" MAC_FMT, MAC_ARGS(s->mac));
+		strbuf_addf(out, ",mac=%s", mac_text(s->mac, mac));
 	if (s->queues)
 		strbuf_addf(out, ",queues=%u", s->queues);
 	if (s->mtu)

@@ -45,8 +45,10 @@ int net_spec_parse(struct net_spec *s, const char *text, struct errmsg *e);
 void disk_spec_format(const struct disk_spec *s, struct strbuf *out);
 void net_spec_format(const struct net_spec *s, struct strbuf *out);
 
-#define MAC_FMT		"%02x:%02x:%02x:%02x:%02x:%02x"
-#define MAC_ARGS(m)	(m)[0], (m)[1], (m)[2], (m)[3], (m)[4], (m)[5]
+#define MAC_TEXT_LEN	18
+
+/* "02:00:00:00:00:01"; returns @text */
+const char *mac_text(const u8 mac[6], char text[MAC_TEXT_LEN]);
 
 /*
  * The address of a domain's network device @n if none was given: the same for

@@ -41,6 +41,7 @@
 #include <pvhv/start_info.h>
 
 #include "device.h"
+#include "spec.h"
 #include "util.h"
 
 enum fake_kind { FAKE_NONE, FAKE_DEVICE, FAKE_DOMAIN, FAKE_VCPU };
@@ -244,7 +245,7 @@ static int add_device(struct pvhv_device_add *a)
 	bool block = a->class == PVHV_CLASS_BLOCK, used[PVHV_MAX_DEVICES] = { false };
 	struct fake_split *d, *place = NULL;
 	char ifname[16];
-	int mode;
+	int mode, wanted;
 
 	if (fake_is("no-backends"))
 		return -ENODEV;
@@ -252,8 +253,9 @@ static int add_device(struct pvhv_device_add *a)
 		return -EPERM;
 	/* what the module would refuse is a bug of the tool */
 	mode = block ? fcntl(a->fd, F_GETFL) : 0;
+	wanted = a->flags & PVHV_DEVICE_READONLY ? O_RDONLY : O_RDWR;
 	if (a->backend || a->id || a->index || mode < 0 ||
-	    (block && (mode & O_ACCMODE) != (a->flags & PVHV_DEVICE_READONLY ? O_RDONLY : O_RDWR)) ||
+	    (block && (mode & O_ACCMODE) != wanted) ||
 	    (!block && (a->fd != -1 || a->flags || a->mac[0] & 1)))
 		abort();
 	for (d = dom.split; d < dom.split + PVHV_MAX_DEVICES; d++) {
@@ -376,7 +378,7 @@ int interface_into_bridge(const char *ifname, const char *bridge)
 static void print_devices(void)
 {
 	struct fake_split *d;
-	char byte = 0;
+	char mac[MAC_TEXT_LEN], byte = 0;
 
 	for (d = dom.split; d < dom.split + PVHV_MAX_DEVICES; d++) {
 		const struct pvhv_device_entry *e = &d->entry;
@@ -389,9 +391,8 @@ static void print_devices(void)
 			printn("disk %u: size %llu flags %u queues %u serial %.32s first %c\r\n",
 			       e->index, d->size, e->flags, e->max_queues, e->serial, byte);
 		else
-			printn("net %u: %s mac %02x:%02x:%02x:%02x:%02x:%02x bridge %s %s queues %u mtu %u\r\n",
-			       e->index, e->ifname, e->mac[0], e->mac[1], e->mac[2], e->mac[3],
-			       e->mac[4], e->mac[5], d->bridge, d->up ? "up" : "down",
+			printn("net %u: %s mac %s bridge %s %s queues %u mtu %u\r\n", e->index,
+			       e->ifname, mac_text(e->mac, mac), d->bridge, d->up ? "up" : "down",
 			       e->max_queues, e->mtu);
 	}
 	print("no more devices\r\n");
