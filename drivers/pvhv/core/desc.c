@@ -18,8 +18,10 @@
  */
 static bool check_desc(struct desc_struct *d)
 {
+	/* Loading what is not present is #NP, if it is a segment at all. */
 	if (!d->p) {
-		memset(d, 0, sizeof(*d));
+		if (!d->s)
+			memset(d, 0, sizeof(*d));
 		return true;
 	}
 	if (!d->s || d->dpl != 3)
