@@ -273,24 +273,18 @@ static bool names_tls(u16 sel, int i)
 	return !(sel & SEGMENT_TI_MASK) && sel >> 3 == GDT_ENTRY_TLS_MIN + i;
 }
 
-static bool uses_tls(const struct sw_guest *g, int i)
-{
-	return names_tls(g->ds, i) || names_tls(g->es, i) || names_tls(g->fs, i) ||
-		names_tls(g->gs, i);
-}
-
 /*
- * Linux changes the TLS entries before it saves the selectors of the task that it
- * leaves, so a selector must survive the loss of its descriptor, as in a
- * register of the CPU. It gets one that cannot be used: expand-down, with the
- * highest limit there is.
+ * Linux changes the TLS entries before it saves DS and ES of the task that it
+ * leaves (FS and GS are saved by then), so these selectors must survive the loss of
+ * their descriptor, as in a register of the CPU. It gets one that cannot be used:
+ * expand-down, with the highest limit there is.
  */
 static void load_tls(struct desc_struct *gdt, struct pvhv_vcpu *v)
 {
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(v->tls); i++) {
-		if (v->tls[i].p || !uses_tls(v->guest, i))
+		if (v->tls[i].p || !(names_tls(v->guest->ds, i) || names_tls(v->guest->es, i)))
 			gdt[i] = v->tls[i];
 		else
 			gdt[i] = (struct desc_struct)GDT_ENTRY_INIT(0xf5, 0, 0xffff);
@@ -326,29 +320,28 @@ static void save_segments(struct sw_guest *g)
 	rdmsrl(MSR_FS_BASE, g->fs_base);
 }
 
-/*
- * The LDT or TLS may have changed since these were loaded, which hardware
- * would not notice before the next load. This is that next load. An empty TLS entry
- * is in the GDT as something that can be loaded, see load_tls().
- */
-static void check_selector(struct pvhv_vcpu *v, u16 *sel)
+static bool is_tls(u16 sel)
 {
-	int i = (*sel >> 3) - GDT_ENTRY_TLS_MIN;
-
-	if (!(*sel & SEGMENT_TI_MASK) && i >= 0 && i < ARRAY_SIZE(v->tls) && !v->tls[i].p)
-		return;
-	if (!pvhv_selector_ok(v, *sel))
-		*sel = 0;
+	return names_tls(sel, 0) || names_tls(sel, 1) || names_tls(sel, 2);
 }
 
+/*
+ * The LDT or TLS may have changed since these were loaded, which hardware
+ * would not notice before the next load. This is that next load. For DS and ES an empty
+ * TLS entry is in the GDT as something that can be loaded, see load_tls().
+ */
 static void check_segments(struct pvhv_vcpu *v)
 {
 	struct sw_guest *g = v->guest;
 
-	check_selector(v, &g->ds);
-	check_selector(v, &g->es);
-	check_selector(v, &g->fs);
-	check_selector(v, &g->gs);
+	if (!is_tls(g->ds) && !pvhv_selector_ok(v, g->ds))
+		g->ds = 0;
+	if (!is_tls(g->es) && !pvhv_selector_ok(v, g->es))
+		g->es = 0;
+	if (!pvhv_selector_ok(v, g->fs))
+		g->fs = 0;
+	if (!pvhv_selector_ok(v, g->gs))
+		g->gs = 0;
 }
 
 /**

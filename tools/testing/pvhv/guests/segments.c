@@ -284,6 +284,25 @@ TEST(ldt_taken_away_while_loaded)
 	check_user(&r, VECTOR_SYSCALL, 0, "user code");
 }
 
+/* Linux changes the TLS before it saves DS and ES of the task that it leaves. */
+TEST(selectors_survive_their_tls)
+{
+	u16 ds, es;
+
+	hc_set_tls(DATA32((u64)&pattern), DATA32((u64)&pattern), 0);
+	asm volatile("mov %0, %%ds; mov %1, %%es" : : "r"(SEL_TLS(0)), "r"(SEL_TLS(1)));
+	hc_set_tls(0, 0, 0);
+	for (int i = 0; i < 20; i++) {
+		asm volatile("mov %%ds, %0; mov %%es, %1" : "=r"(ds), "=r"(es));
+		if (!check(ds == SEL_TLS(0) && es == SEL_TLS(1), "DS is %#x, ES is %#x", ds, es))
+			break;
+		sleep_ns(50000);
+		hc_yield();
+	}
+	irq_disable();
+	asm volatile("mov %0, %%ds; mov %0, %%es" : : "r"(0));
+}
+
 TEST(cpunode)
 {
 	static const u32 limits[] = { 0, 1, 0x7b, 0xfffff, 0x12345 };
