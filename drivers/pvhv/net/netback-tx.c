@@ -89,7 +89,7 @@ static void respond(struct netback_queue *q, u16 id, u16 status)
 
 /*
  * The skb is freed, or has pages of its own now. Any context. Under the lock up
- * to the end: netback_tx_stop() waits for it, and q may go afterwards.
+ * to the end: netback_tx_stop() waits for it, and q and the cache may go afterwards.
  */
 static void netback_tx_done(struct sk_buff *skb, struct ubuf_info *ubuf, bool zerocopy)
 {
@@ -101,14 +101,17 @@ static void netback_tx_done(struct sk_buff *skb, struct ubuf_info *ubuf, bool ze
 		return;
 	q->nb->pdev->tp->unmap(q->nb->pdev, tx->maps, tx->nr, false);
 
+	/* The module stays until it is left: unregister_netdev() waits for readers. */
+	rcu_read_lock();
 	spin_lock_irqsave(&q->tx_lock, flags);
 	put_response(q, tx->id, tx->status);
+	kmem_cache_free(netback_tx_cache, tx);
 	if (!q->tx_batch && push_responses(q))
 		pvhv_area_notify(&q->tx_area);
 	if (!--q->tx_flight)
 		wake_up(&q->tx_idle);
 	spin_unlock_irqrestore(&q->tx_lock, flags);
-	kmem_cache_free(netback_tx_cache, tx);
+	rcu_read_unlock();
 }
 
 /* The first bytes of a packet, out of mapped fragments */

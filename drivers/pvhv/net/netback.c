@@ -303,7 +303,9 @@ static void netback_changed(struct pvhv_device *pdev)
 			break;
 		err = connect(nb);
 		if (err) {
-			netdev_warn(nb->ndev, "cannot connect to the frontend: %d\n", err);
+			/* A guest can do this as often as it likes. */
+			if (net_ratelimit())
+				netdev_warn(nb->ndev, "cannot connect to the frontend: %d\n", err);
 			publish(nb, PVHV_DEV_CLOSING);
 		}
 		break;
@@ -327,7 +329,8 @@ static void netback_work(struct work_struct *work)
 
 	mutex_lock(&nb->lock);
 	if (nb->broken && nb->state == PVHV_DEV_CONNECTED) {
-		netdev_warn_once(nb->ndev, "stopped: the frontend has sent %s\n", nb->broken);
+		if (net_ratelimit())
+			netdev_warn(nb->ndev, "stopped: the frontend has sent %s\n", nb->broken);
 		netif_carrier_off(nb->ndev);
 		publish(nb, PVHV_DEV_CLOSING);
 	} else if (nb->state == PVHV_DEV_CONNECTED && nb->link != netif_running(nb->ndev)) {

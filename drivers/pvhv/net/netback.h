@@ -97,7 +97,6 @@ struct netback_queue {
 	struct delayed_work rx_stall;
 	struct pvhv_copy copies[NETBACK_MAX_COPIES];
 	u16 ids[PVHV_NET_RX_SLOTS];
-	u16 lens[PVHV_NET_RX_SLOTS];
 
 	struct netback_stats stats;
 };
