@@ -212,6 +212,8 @@ undo:
 	/* The backend has not been told of them. If it guesses one, it keeps it. */
 	if (!release(q, pkt)) {
 		pkt->used = true;
+		/* This id is not free: no other packet may be put into it. */
+		q->tx.req.broken = 1;
 		netfront_break(q->nf, "a use of a grant that it was not told of");
 	}
 	return 0;
