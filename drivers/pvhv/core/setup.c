@@ -53,7 +53,7 @@ long pvhv_hc_vcpu_setup(struct pvhv_vcpu *v, const u64 *a)
 		return ret;
 	}
 	if (v->page) {
-		vif = v->page->vif;
+		vif = !!READ_ONCE(v->page->vif);
 		/* What was told there and not yet taken is told again here. */
 		set_mask_bits(&v->event_sel, 0, xchg(&v->page->event_sel, 0));
 		if (v->event_sel)

@@ -91,6 +91,8 @@ TEST(every_page_of_ram)
 		if (!check_eq(r, 0, "VCPU_SETUP"))
 			break;
 		memset(p, 0x5a, PAGE_SIZE);	/* garbage in every field */
+		/* but this, which goes along as an interrupt */
+		((struct pvhv_vcpu_page *)p)->event_sel = 0;
 		use(&cpu0);
 		p[0] = 0x1122334455667788;
 		TRY("ud2");
