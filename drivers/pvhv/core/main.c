@@ -16,7 +16,6 @@
 
 #include "../bus/bus.h"
 #include "pvhv.h"
-#include "../bus/bus.h"
 
 #define CREATE_TRACE_POINTS
 #include "trace.h"

@@ -7,108 +7,17 @@
  *
  * disk: 16M
  */
-#include "lib/guest.h"
+#include "lib/frontend.h"
 
-/* What ring.h needs: this CPU keeps the order of loads and that of stores by itself. */
-#define smp_mb()		asm volatile("mfence" ::: "memory")
-#define smp_load_acquire(p)	({ __typeof__(*(p)) v_ = READ_ONCE(*(p)); barrier(); v_; })
-#define smp_store_release(p, v)	({ barrier(); WRITE_ONCE(*(p), v); })
-
-#include "lib/split.h"
-#include <pvhv/ring.h>
-
-#define PAGES		2		/* of a ring area */
 #define NR_QUEUES	2
-#define TIMEOUT		20000000000UL	/* ns, on a slow machine */
 #define DISK_SECTORS	32768UL
 
-static struct pvhv_event_page event_page __page_aligned;
-static struct pvhv_grant_entry grants[PVHV_GRANTS_PER_FRAME] __page_aligned;
-static struct pvhv_device_info infos[PVHV_DEVICES_PER_LIST] __page_aligned;
-static struct pvhv_device_side mine, theirs;
 static u8 data[8][PAGE_SIZE] __page_aligned;
 
-static struct queue {
-	u8 area[PAGES * PAGE_SIZE] __page_aligned;
-	struct pvhv_ring requests, responses;
-	u32 port;
-} queues[NR_QUEUES];
-
-static u32 device;
+static struct area queues[NR_QUEUES];
 
 /* Grants: 1 to 8 the data pages, 16 and on the rings */
 #define DATA_REF(i)	(1 + (i))
-#define RING_REF(q, i)	(16 + (q) * PAGES + (i))
-
-static void grant(u32 ref, u64 gfn, u32 flags)
-{
-	grants[ref].domid = PVHV_DOMID_HOST;
-	grants[ref].gfn = gfn;
-	WRITE_ONCE(grants[ref].control, flags);
-}
-
-/* ---- the device ---- */
-
-static const struct pvhv_device_info *info(void)
-{
-	long n = hc_device_list(gpa_of(infos));
-
-	for (long i = 0; i < n; i++)
-		if (infos[i].class == PVHV_CLASS_BLOCK)
-			return &infos[i];
-	return NULL;
-}
-
-static bool wait_state(u32 state)
-{
-	u64 end = now() + TIMEOUT;
-	const struct pvhv_device_info *i;
-
-	do {
-		i = info();
-		if (i && i->state == state)
-			return true;
-		hc_yield();
-	} while (now() < end);
-	fail("the backend is in state %u, not %u", i ? i->state : 0, state);
-	return false;
-}
-
-static long publish(u32 state)
-{
-	mine.state = state;
-	return hc_device_publish(device, gpa_of(&mine));
-}
-
-static void prop(u16 key, u16 index, u64 value)
-{
-	mine.props[mine.nr_props++] = (struct pvhv_prop) {
-		.key = key, .index = index, .value = value,
-	};
-}
-
-static struct pvhv_ring_layout layout(void)
-{
-	return pvhv_ring_layout(PAGES, sizeof(struct pvhv_blk_request),
-				sizeof(struct pvhv_blk_response));
-}
-
-static void start_queue(struct queue *q)
-{
-	struct pvhv_ring_layout l = layout();
-	u32 n = q - queues;
-
-	memset(q->area, 0, sizeof(q->area));
-	pvhv_ring_init(&q->requests, q->area + PVHV_RING_REQUEST_HEADER, q->area + l.requests, l.nr,
-		       sizeof(struct pvhv_blk_request));
-	pvhv_ring_init(&q->responses, q->area + PVHV_RING_RESPONSE_HEADER, q->area + l.responses,
-		       l.nr, sizeof(struct pvhv_blk_response));
-	for (u32 i = 0; i < PAGES; i++)
-		grant(RING_REF(n, i), gpa_of(q->area + i * PAGE_SIZE) >> 12, PVHV_GRANT_PERMIT);
-	if (q->port)
-		hc_event_close(q->port);
-	q->port = hc_event_alloc(PVHV_DOMID_HOST);
-}
 
 /* What a good frontend offers, in @mine */
 static void offer(void)
@@ -116,23 +25,9 @@ static void offer(void)
 	mine.nr_props = 0;
 	prop(PVHV_PROP_NR_QUEUES, 0, NR_QUEUES);
 	prop(PVHV_PROP_RING_PAGES, 0, PAGES);
-	for (u32 n = 0; n < NR_QUEUES; n++) {
-		start_queue(&queues[n]);
-		for (u32 i = 0; i < PAGES; i++)
-			prop(PVHV_PROP_RING_REF, n * 16 + i, RING_REF(n, i));
-		prop(PVHV_PROP_PORT, n, queues[n].port);
-	}
-}
-
-/* From whatever to a backend that waits for us */
-static bool reopen(void)
-{
-	mine.nr_props = 0;
-	publish(PVHV_DEV_CLOSED);
-	if (!wait_state(PVHV_DEV_CLOSED))
-		return false;
-	publish(PVHV_DEV_INITIALISING);
-	return wait_state(PVHV_DEV_INIT_WAIT);
+	for (u32 n = 0; n < NR_QUEUES; n++)
+		offer_area(&queues[n], n, sizeof(struct pvhv_blk_request),
+			   sizeof(struct pvhv_blk_response));
 }
 
 static bool connect(void)
@@ -175,35 +70,13 @@ static struct pvhv_blk_request request(u8 op, u64 sector, u32 nr_segs)
 	return r;
 }
 
-static void put(struct queue *q, const struct pvhv_blk_request *r)
+static void put(struct area *q, const struct pvhv_blk_request *r)
 {
 	pvhv_ring_put(&q->requests, r, sizeof(*r));
 }
 
-static void push(struct queue *q)
-{
-	if (pvhv_ring_push(&q->requests))
-		hc_event_send(q->port);
-}
-
-/* The next response; false after some time, or if the device has been closed */
-static bool get(struct queue *q, struct pvhv_blk_response *response)
-{
-	u64 end = now() + TIMEOUT;
-
-	while (!pvhv_ring_items(&q->responses)) {
-		if (now() > end || q->responses.broken)
-			return false;
-		hc_yield();
-	}
-	pvhv_ring_get(&q->responses, response, sizeof(*response));
-	if (pvhv_ring_pull(&q->responses))
-		hc_event_send(q->port);
-	return true;
-}
-
 /* Send one and return its status, or -1 */
-static int status_of(struct queue *q, const struct pvhv_blk_request *r)
+static int status_of(struct area *q, const struct pvhv_blk_request *r)
 {
 	struct pvhv_blk_response response;
 
@@ -225,30 +98,13 @@ static void check_good(void)
 #define check_status(r, wanted, what)						\
 	check_eq(status_of(&queues[0], &(r)), PVHV_BLK_S_##wanted, "the status of " what)
 
-/* The same at each run */
-static u32 random_below(u32 n)
-{
-	static u64 seed = 777;
-
-	seed = seed * 6364136223846793005UL + 1442695040888963407UL;
-	return (seed >> 33) % n;
-}
-
 /* ---- tests ---- */
 
 TEST(open)
 {
-	const struct pvhv_device_info *i;
-
-	check_eq(hc_event_setup(gpa_of(&event_page)), 0, "EVENT_SETUP");
-	check_eq(hc_grant_setup(0, gpa_of(grants)), 0, "GRANT_SETUP");
-	i = info();
-	if (!check(i, "no block device"))
+	if (!find_device(PVHV_CLASS_BLOCK) || !wait_state(PVHV_DEV_INIT_WAIT) || !connect())
 		return;
-	device = i->id;
-	if (!wait_state(PVHV_DEV_INIT_WAIT) || !connect())
-		return;
-	check_eq(hc_device_read(device, gpa_of(&theirs)), 0, "DEVICE_READ");
+	read_peer();
 	check(theirs.nr_props > 8 && theirs.nr_props <= PVHV_MAX_PROPS, "%u properties",
 	      theirs.nr_props);
 	for (u32 n = 0; n < theirs.nr_props; n++)
@@ -439,9 +295,9 @@ TEST(notifications_without_requests)
 TEST(responses_not_read)
 {
 	struct pvhv_blk_request r = request(PVHV_BLK_READ, 0, 1);
-	struct queue *q = &queues[0];
+	struct area *q = &queues[0];
 	struct pvhv_blk_response response;
-	u32 nr = layout().nr, sent = 0, got = 0;
+	u32 nr = queues[0].requests.nr, sent = 0, got = 0;
 
 	/* Twice as many requests as there are places for responses */
 	while (sent < 2 * nr && pvhv_ring_room(&q->requests)) {
@@ -504,7 +360,7 @@ TEST(request_longer_than_the_ring)
 	check_good();
 }
 
-static void send_index(struct queue *q, u32 *index, u32 value, const char *why)
+static void send_index(struct area *q, u32 *index, u32 value, const char *why)
 {
 	WRITE_ONCE(*index, value);
 	hc_event_send(q->port);
@@ -514,10 +370,10 @@ static void send_index(struct queue *q, u32 *index, u32 value, const char *why)
 
 TEST(ring_indices)
 {
-	struct queue *q = &queues[0];
+	struct area *q = &queues[0];
 	struct pvhv_ring_header *requests = (void *)q->area;
 	struct pvhv_ring_header *responses = (void *)(q->area + PVHV_RING_RESPONSE_HEADER);
-	u32 nr = layout().nr;
+	u32 nr = queues[0].requests.nr;
 
 	/* From the second connection on one request has been sent and answered. */
 	check(connect_again(), "no connection");
@@ -553,7 +409,7 @@ TEST(indices_that_are_not_ours)
 TEST(data_into_the_ring)
 {
 	struct pvhv_blk_request r = request(PVHV_BLK_READ, 0, 4);
-	struct queue *q = &queues[0];
+	struct area *q = &queues[0];
 
 	memset(data, 0xa5, sizeof(data));
 	r.op = PVHV_BLK_WRITE;
@@ -579,13 +435,6 @@ static void bad_offer(void (*change)(void), const char *why)
 	change();
 	check_eq(publish(PVHV_DEV_INITIALISED), 0, "publishing %s", why);
 	check_closed(why);
-}
-
-static void set_prop(u16 key, u16 index, u64 value)
-{
-	for (u32 i = 0; i < mine.nr_props; i++)
-		if (mine.props[i].key == key && mine.props[i].index == index)
-			mine.props[i].value = value;
 }
 
 #define OFFER(name, key, index, value)						\
@@ -666,7 +515,7 @@ TEST(random_requests)
 
 #define ODD() odd[random_below(ARRAY_SIZE(odd))]
 	for (u32 i = 0; i < 3000; i++) {
-		struct queue *q = &queues[random_below(NR_QUEUES)];
+		struct area *q = &queues[random_below(NR_QUEUES)];
 
 		r = request(random_below(6), random_below(1000) * 8, random_below(5));
 		for (u32 n = random_below(3); n; n--) {

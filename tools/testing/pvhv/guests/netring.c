@@ -7,113 +7,24 @@
  *
  * options: --net queues=2
  */
-#include "lib/guest.h"
-
-/* What ring.h needs: this CPU keeps the order of loads and that of stores by itself. */
-#define smp_mb()		asm volatile("mfence" ::: "memory")
-#define smp_load_acquire(p)	({ __typeof__(*(p)) v_ = READ_ONCE(*(p)); barrier(); v_; })
-#define smp_store_release(p, v)	({ barrier(); WRITE_ONCE(*(p), v); })
-
-#include "lib/split.h"
+#include "lib/frontend.h"
 #include <pvhv/netif.h>
-#include <pvhv/ring.h>
 
-#define PAGES		2		/* of a ring area */
 #define NR_AREAS	4		/* two queue pairs: transmit, receive */
-#define TIMEOUT		20000000000UL	/* ns, on a slow machine */
 #define NR_BUFFERS	32
 #define FRAME		64		/* bytes of a good one */
 
-static struct pvhv_event_page event_page __page_aligned;
-static struct pvhv_grant_entry grants[PVHV_GRANTS_PER_FRAME] __page_aligned;
-static struct pvhv_device_info infos[PVHV_DEVICES_PER_LIST] __page_aligned;
-static struct pvhv_device_side mine, theirs;
 static u8 data[4][PAGE_SIZE] __page_aligned;
 static u8 buffers[NR_BUFFERS][PAGE_SIZE] __page_aligned;
 
-static struct area {
-	u8 area[PAGES * PAGE_SIZE] __page_aligned;
-	struct pvhv_ring requests, responses;
-	u32 port;
-} areas[NR_AREAS];
+static struct area areas[NR_AREAS];
 
 #define TX	(&areas[0])
 #define RX	(&areas[1])
 
-static u32 device;
-
 /* Grants: 1 to 4 the data pages, 16 and on the rings, 64 and on the buffers */
 #define DATA_REF(i)	(1 + (i))
-#define RING_REF(q, i)	(16 + (q) * PAGES + (i))
 #define BUFFER_REF(i)	(64 + (i))
-
-static void grant(u32 ref, u64 gfn, u32 flags)
-{
-	grants[ref].domid = PVHV_DOMID_HOST;
-	grants[ref].gfn = gfn;
-	WRITE_ONCE(grants[ref].control, flags);
-}
-
-/* ---- the device ---- */
-
-static const struct pvhv_device_info *info(void)
-{
-	long n = hc_device_list(gpa_of(infos));
-
-	for (long i = 0; i < n; i++)
-		if (infos[i].class == PVHV_CLASS_NET)
-			return &infos[i];
-	return NULL;
-}
-
-static bool wait_state(u32 state)
-{
-	u64 end = now() + TIMEOUT;
-	const struct pvhv_device_info *i;
-
-	do {
-		i = info();
-		if (i && i->state == state)
-			return true;
-		hc_yield();
-	} while (now() < end);
-	fail("the backend is in state %u, not %u", i ? i->state : 0, state);
-	return false;
-}
-
-static long publish(u32 state)
-{
-	mine.state = state;
-	return hc_device_publish(device, gpa_of(&mine));
-}
-
-static void prop(u16 key, u16 index, u64 value)
-{
-	mine.props[mine.nr_props++] = (struct pvhv_prop) {
-		.key = key, .index = index, .value = value,
-	};
-}
-
-static void start_area(struct area *a)
-{
-	u32 n = a - areas, request, response;
-	struct pvhv_ring_layout l;
-
-	request = n % 2 ? sizeof(struct pvhv_net_rx_request) : sizeof(union pvhv_net_tx_request);
-	response = n % 2 ? sizeof(struct pvhv_net_rx_response) :
-		sizeof(struct pvhv_net_tx_response);
-	l = pvhv_ring_layout(PAGES, request, response);
-	memset(a->area, 0, sizeof(a->area));
-	pvhv_ring_init(&a->requests, a->area + PVHV_RING_REQUEST_HEADER, a->area + l.requests, l.nr,
-		       request);
-	pvhv_ring_init(&a->responses, a->area + PVHV_RING_RESPONSE_HEADER, a->area + l.responses,
-		       l.nr, response);
-	for (u32 i = 0; i < PAGES; i++)
-		grant(RING_REF(n, i), gpa_of(a->area + i * PAGE_SIZE) >> 12, PVHV_GRANT_PERMIT);
-	if (a->port)
-		hc_event_close(a->port);
-	a->port = hc_event_alloc(PVHV_DOMID_HOST);
-}
 
 /* What a good frontend offers, in @mine */
 static void offer(void)
@@ -122,23 +33,12 @@ static void offer(void)
 	prop(PVHV_PROP_NR_QUEUES, 0, NR_AREAS / 2);
 	prop(PVHV_PROP_RING_PAGES, 0, PAGES);
 	prop(PVHV_NET_FEATURES, 0, PVHV_NET_F_CSUM | PVHV_NET_F_TSO4 | PVHV_NET_F_TSO6);
-	for (u32 n = 0; n < NR_AREAS; n++) {
-		start_area(&areas[n]);
-		for (u32 i = 0; i < PAGES; i++)
-			prop(PVHV_PROP_RING_REF, n * 16 + i, RING_REF(n, i));
-		prop(PVHV_PROP_PORT, n, areas[n].port);
+	for (u32 n = 0; n < NR_AREAS; n += 2) {
+		offer_area(&areas[n], n, sizeof(union pvhv_net_tx_request),
+			   sizeof(struct pvhv_net_tx_response));
+		offer_area(&areas[n + 1], n + 1, sizeof(struct pvhv_net_rx_request),
+			   sizeof(struct pvhv_net_rx_response));
 	}
-}
-
-/* From whatever to a backend that waits for us */
-static bool reopen(void)
-{
-	mine.nr_props = 0;
-	publish(PVHV_DEV_CLOSED);
-	if (!wait_state(PVHV_DEV_CLOSED))
-		return false;
-	publish(PVHV_DEV_INITIALISING);
-	return wait_state(PVHV_DEV_INIT_WAIT);
 }
 
 static bool connect(void)
@@ -212,28 +112,6 @@ static void put(struct area *a, const struct pvhv_net_packet *p)
 		pvhv_ring_put(&a->requests, &frags[i], sizeof(r));
 }
 
-static void push(struct area *a)
-{
-	if (pvhv_ring_push(&a->requests))
-		hc_event_send(a->port);
-}
-
-/* The next response, of any size; false after some time */
-static bool get(struct area *a, void *response)
-{
-	u64 end = now() + TIMEOUT;
-
-	while (!pvhv_ring_items(&a->responses)) {
-		if (now() > end || a->responses.broken)
-			return false;
-		hc_yield();
-	}
-	pvhv_ring_get(&a->responses, response, a->responses.size);
-	if (pvhv_ring_pull(&a->responses))
-		hc_event_send(a->port);
-	return true;
-}
-
 static int status_of(struct area *a, const struct pvhv_net_packet *p)
 {
 	struct pvhv_net_tx_response response;
@@ -258,31 +136,15 @@ static void check_good(void)
 #define check_status(p, wanted, what)						\
 	check_eq(status_of(TX, &(p)), PVHV_NET_S_##wanted, "the status of " what)
 
-/* The same at each run */
-static u32 random_below(u32 n)
-{
-	static u64 seed = 777;
-
-	seed = seed * 6364136223846793005UL + 1442695040888963407UL;
-	return (seed >> 33) % n;
-}
-
 /* ---- tests ---- */
 
 TEST(open)
 {
-	const struct pvhv_device_info *i;
 	bool mac = false;
 
-	check_eq(hc_event_setup(gpa_of(&event_page)), 0, "EVENT_SETUP");
-	check_eq(hc_grant_setup(0, gpa_of(grants)), 0, "GRANT_SETUP");
-	i = info();
-	if (!check(i, "no network device"))
+	if (!find_device(PVHV_CLASS_NET) || !wait_state(PVHV_DEV_INIT_WAIT) || !connect())
 		return;
-	device = i->id;
-	if (!wait_state(PVHV_DEV_INIT_WAIT) || !connect())
-		return;
-	check_eq(hc_device_read(device, gpa_of(&theirs)), 0, "DEVICE_READ");
+	read_peer();
 	for (u32 n = 0; n < theirs.nr_props; n++) {
 		mac |= theirs.props[n].key == PVHV_NET_MAC && theirs.props[n].value;
 		if (theirs.props[n].key == PVHV_NET_MTU)
@@ -605,13 +467,6 @@ static void bad_offer(void (*change)(void), const char *why)
 	while (info()->state == PVHV_DEV_INIT_WAIT && now() < end)
 		hc_yield();
 	check_closed(why);
-}
-
-static void set_prop(u16 key, u16 index, u64 value)
-{
-	for (u32 i = 0; i < mine.nr_props; i++)
-		if (mine.props[i].key == key && mine.props[i].index == index)
-			mine.props[i].value = value;
 }
 
 #define OFFER(name, key, index, value)						\
