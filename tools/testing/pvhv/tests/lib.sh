@@ -157,3 +157,15 @@ no_leaks() {
 	head -n 40 /tmp/leaks
 	not_ok no-leaks "$(grep -c '^unreferenced' /tmp/leaks) objects of $(grep -m 1 comm /tmp/leaks)"
 }
+
+# unloads: the module goes, as nobody uses it; else who does
+unloads() {
+	if why=$(modprobe -r pvhv 2>&1); then
+		ok unloads
+		return
+	fi
+	grep '^pvhv' /proc/modules
+	find /proc/[0-9]*/fd -lname '*pvhv*' 2>/dev/null
+	ps -ef | grep '[p]vhv'
+	not_ok unloads "$why: $(awk '$1 == "pvhv" {print $3, $4}' /proc/modules)"
+}

@@ -15,14 +15,24 @@ echo "date $(date +%s)"
 EOF
 make_guest /tmp/test time:tests/time
 
-cr=$(printf '\r')
 # Each line with the host's time at which it came
 start_guest clock --append quiet
-{
-	tail --pid="$guest_pid" -n +1 -f /tmp/clock.out | while read -r line; do
-		echo "$(date +%s%N) ${line%"$cr"}"
-	done
-} >/tmp/stamped &
+# shellcheck disable=SC2016
+perl -MTime::HiRes=time,sleep -e '
+	open my $out, "<", $ARGV[0] or die;
+	my $rest = "";
+	for (my $ended = 0;;) {
+		while (defined(my $part = <$out>)) {
+			$rest .= $part;
+			next unless $rest =~ s/\r?\n\z//;
+			printf "%d %s\n", time * 1e9, $rest;
+			$rest = "";
+		}
+		last if $ended;
+		$ended = !kill 0, $ARGV[1];
+		sleep 0.01;
+		seek $out, 0, 1;
+	}' /tmp/clock.out "$guest_pid" >/tmp/stamped &
 stamper=$!
 wait_for 60 said clock 'clock ' || fail "no clock: $(tail -n 1 /tmp/clock.out)"
 sleep 3
