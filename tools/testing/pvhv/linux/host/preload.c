@@ -4,12 +4,15 @@
  *
  *	PVHV_STORM=USEC		a signal to each vCPU thread every USEC, which
  *				interrupts PVHV_RUN
+ *	PVHV_STORM_COUNT=FILE	gets how often it did
  *	PVHV_MERGEABLE=1	guest RAM is for KSM
  */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <linux/pvhv.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -19,6 +22,8 @@
 #ifndef sigev_notify_thread_id
 #define sigev_notify_thread_id	_sigev_un._tid
 #endif
+
+static unsigned long interrupted;
 
 int ioctl(int fd, unsigned long request, ...);
 
@@ -47,12 +52,24 @@ static void start_storm(const char *usec)
 		abort();
 }
 
+static void __attribute__((destructor)) write_count(void)
+{
+	const char *path = getenv("PVHV_STORM_COUNT");
+	FILE *f = path ? fopen(path, "w") : NULL;
+
+	if (!f)
+		return;
+	fprintf(f, "%lu\n", interrupted);
+	fclose(f);
+}
+
 int ioctl(int fd, unsigned long request, ...)
 {
 	static __thread int started;
 	const char *usec = getenv("PVHV_STORM");
 	void *arg;
 	va_list ap;
+	long ret;
 
 	va_start(ap, request);
 	arg = va_arg(ap, void *);
@@ -67,5 +84,8 @@ int ioctl(int fd, unsigned long request, ...)
 		if (getenv("PVHV_MERGEABLE"))
 			madvise((void *)m->hva, m->size, MADV_MERGEABLE);
 	}
-	return syscall(SYS_ioctl, fd, request, arg);
+	ret = syscall(SYS_ioctl, fd, request, arg);
+	if (request == PVHV_RUN && ret < 0 && errno == EINTR)
+		__atomic_fetch_add(&interrupted, 1, __ATOMIC_RELAXED);
+	return ret;
 }

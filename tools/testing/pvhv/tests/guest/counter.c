@@ -10,6 +10,6 @@ static __attribute__((noinline)) void count_up(int n)
 
 int main(void)
 {
-	count_up(10);
+	count_up(100);
 	return total;
 }
