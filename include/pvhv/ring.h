@@ -123,6 +123,21 @@ static inline void pvhv_ring_init(struct pvhv_ring *r, void *header, void *slots
 	*r = (struct pvhv_ring) { .shared = header, .slots = slots, .nr = nr, .size = size };
 }
 
+/**
+ * pvhv_ring_unused - has no backend used a pair of rings yet?
+ * @requests:	just initialised
+ * @responses:	just initialised
+ *
+ * Requests may wait already. But a frontend that has not heard yet that its
+ * backend is gone may offer a new one what the old one left: both would count
+ * differently.
+ */
+static inline int pvhv_ring_unused(const struct pvhv_ring *requests,
+				   const struct pvhv_ring *responses)
+{
+	return !READ_ONCE(requests->shared->cons) && !READ_ONCE(responses->shared->prod);
+}
+
 static inline void *pvhv_ring_slot(const struct pvhv_ring *r, __u32 index)
 {
 	return (char *)r->slots + (unsigned long)(index & (r->nr - 1)) * r->size;

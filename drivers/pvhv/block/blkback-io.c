@@ -488,6 +488,11 @@ struct blkback_queue *blkback_queue_create(struct blkback *bd, unsigned int inde
 		       q->area.addr + l.requests, l.nr, sizeof(struct pvhv_blk_request));
 	pvhv_ring_init(&q->responses, q->area.addr + PVHV_RING_RESPONSE_HEADER,
 		       q->area.addr + l.responses, l.nr, sizeof(struct pvhv_blk_response));
+	if (!pvhv_ring_unused(&q->requests, &q->responses)) {
+		pvhv_area_destroy(&q->area);
+		err = -ESTALE;
+		goto fail;
+	}
 	return q;
 
 fail:

@@ -58,8 +58,24 @@ static void blkfront_free_disk(struct gendisk *disk)
 	blkfront_free(disk->private_data);
 }
 
+static void blkfront_closing(struct blkfront *bf);
+
+/* open_mutex is held: whoever opens the disk later sees it closing. */
+static void blkfront_release(struct gendisk *disk, fmode_t mode)
+{
+	struct blkfront *bf = disk->private_data;
+
+	mutex_lock(&bf->lock);
+	if (bf->detaching && !disk_openers(disk)) {
+		bf->detaching = false;
+		blkfront_closing(bf);
+	}
+	mutex_unlock(&bf->lock);
+}
+
 static const struct block_device_operations blkfront_fops = {
 	.owner = THIS_MODULE,
+	.release = blkfront_release,
 	.free_disk = blkfront_free_disk,
 };
 
@@ -247,6 +263,7 @@ static void blkfront_disconnect(struct blkfront *bf)
 		blk_mq_unquiesce_queue(bf->disk->queue);
 	bf->nr_areas = 0;
 	bf->connected = false;
+	bf->detaching = false;
 	WRITE_ONCE(bf->closing, false);
 }
 
@@ -459,10 +476,12 @@ static void blkfront_changed(struct pvhv_device *dev)
 		}
 		break;
 	case PVHV_DEV_CLOSING:
-		if (bf->connected)
-			blkfront_closing(bf);
-		else
+		if (!bf->connected)
 			blkfront_close(bf);
+		else if (!(dev->flags & PVHV_DEV_ONLINE) && disk_openers(bf->disk))
+			bf->detaching = true;
+		else
+			blkfront_closing(bf);
 		break;
 	case PVHV_DEV_CLOSED:
 		if (dev->state != PVHV_DEV_INITIALISING)

@@ -76,6 +76,7 @@ struct blkfront_queue {
  * @nr_areas:	offered to the backend now
  * @ring_pages:	of each
  * @connected:	the queues are, as far as @lock is concerned
+ * @detaching:	the owner wants it back; it goes on until nobody has the disk open
  * @closing:	nothing new is sent; CLOSING is published when nothing is in flight
  * @broken:	what the backend has done wrong, or NULL; nothing is sent to it any more
  * @add_work:	adds the disk, which reads its partition table: so not in a callback
@@ -95,6 +96,7 @@ struct blkfront {
 	unsigned int nr_areas;
 	unsigned int ring_pages;
 	bool connected;
+	bool detaching;
 	bool closing;
 	const char *broken;
 	struct work_struct add_work;

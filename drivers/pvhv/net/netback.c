@@ -193,14 +193,21 @@ static int accept_queue(struct netback *nb, struct netback_queue *q, const struc
 	if (err)
 		return err;
 	err = pvhv_area_accept(&q->rx_area, nb->pdev, 2 * q->index + 1, p, netback_rx_event, q, 0);
-	if (err) {
-		pvhv_area_destroy(&q->tx_area);
-		return err;
-	}
+	if (err)
+		goto destroy_tx;
 	pvhv_net_tx_rings_init(&q->tx, &q->tx_area);
 	pvhv_net_rx_rings_init(&q->rx, &q->rx_area);
+	err = -ESTALE;
+	if (!pvhv_ring_unused(&q->tx.req, &q->tx.rsp) || !pvhv_ring_unused(&q->rx.req, &q->rx.rsp))
+		goto destroy_rx;
 	q->tx_promised = 0;
 	return 0;
+
+destroy_rx:
+	pvhv_area_destroy(&q->rx_area);
+destroy_tx:
+	pvhv_area_destroy(&q->tx_area);
+	return err;
 }
 
 static int connect(struct netback *nb)

@@ -76,6 +76,11 @@ expect attach-nothing 1 pvhv disk attach changes path=/nonexistent
 expect attach-directory 1 pvhv disk attach changes path=/tmp
 expect attach-mounted 1 pvhv disk attach changes path=/dev/mapper/test
 guest_expect hot-mounted 0 60 'mkfs.ext4 -q $(disk hot) && mkdir -p /hot && mount -t ext4 $(disk hot) /hot'
+expect detach-mounted 1 pvhv disk detach --timeout 3 changes pvdd
+guest_expect detach-waits 0 60 'dd if=/dev/zero of=/hot/f bs=4k count=1 conv=fsync 2>/dev/null && umount /hot'
+guest_expect detach-goes 0 60 'until_true 10 gone hot'
+wait_for 10 pvhv disk attach changes path=/tmp/hot,serial=hot && ok attach-third || not_ok attach-third "$(pvhv disk list changes | tail -n 1)"
+guest_expect hot-mounted-again 0 60 'until_true 10 disk hot && mount -t ext4 $(disk hot) /hot'
 expect detach-force 0 pvhv disk detach --force changes pvdd
 guest_expect hot-gone 0 60 'until_true 10 gone hot; ! dd if=/dev/zero of=/hot/f bs=4k count=1 conv=fsync 2>/dev/null;
 	umount /hot'

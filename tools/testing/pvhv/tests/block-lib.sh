@@ -49,7 +49,7 @@ order_guest() {
 	pvhv run --name "$guest" --initrd /tmp/initrd --memory 256M --append 'quiet loglevel=4' "$@" \
 		<"/tmp/$guest.in" >"/tmp/$guest.out" 2>&1 8>&- &
 	guest_pid=$!
-	wait_for 200 said "$guest" '^guest-ready' ||
+	says_in 200 "$guest" '^guest-ready' ||
 		fail "the guest does not start: $(tail -n 3 "/tmp/$guest.out")"
 }
 

@@ -21,7 +21,7 @@ make_guest /tmp/test
 expect check 0 pvhv check
 expect check-json 0 pvhv check --json
 start_guest one
-wait_for 120 said one '^3' || fail "the guest does not start: $(tail -n 1 /tmp/one.out)"
+says_in 120 one '^3' || fail "the guest does not start: $(tail -n 1 /tmp/one.out)"
 
 state() { pvhv list | awk -v n="$1" '$1 == n {print $3}'; }
 counted() { tr -d '\r' </tmp/one.out | grep -E '^[0-9]+$' | tail -n 1; }
@@ -53,12 +53,12 @@ wait "$guest_pid"
 
 # Time goes on while a guest is paused, and it survives that often.
 start_guest again --append 'quiet loglevel=1'
-wait_for 120 said again '^3' || not_ok again "$(tail -n 1 /tmp/again.out)"
+says_in 120 again '^3' || not_ok again "$(tail -n 1 /tmp/again.out)"
 for i in 1 2 3 4 5 6 7 8 9 10; do
 	pvhv pause again && pvhv resume again || not_ok "pause-$i" "status $?"
 done
 uptime_of() { tr -d '\r' </tmp/again.out | awk '$1 == "uptime" {u = $2} END {print int(u)}'; }
-wait_for 10 said again uptime
+says_in 10 again uptime
 a=$(uptime_of)
 pvhv pause again
 sleep 5
@@ -72,7 +72,7 @@ status=$?
 
 # counters only grow, and a guest that works has some
 start_guest counted
-wait_for 120 said counted '^3' || not_ok counted "$(tail -n 1 /tmp/counted.out)"
+says_in 120 counted '^3' || not_ok counted "$(tail -n 1 /tmp/counted.out)"
 pvhv stat counted | tail -n +2 >/tmp/stat1
 sleep 1
 pvhv stat counted | tail -n +2 >/tmp/stat2

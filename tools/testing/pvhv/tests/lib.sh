@@ -39,11 +39,10 @@ expect() {
 
 # wait_for SECONDS COMMAND...: until it succeeds
 wait_for() {
-	tries=$(($1 * 10))
+	deadline=$(($(date +%s) + $1))
 	shift
 	while ! "$@" >/dev/null 2>&1; do
-		tries=$((tries - 1))
-		[ $tries -gt 0 ] || return 1
+		[ "$(date +%s)" -le $deadline ] || return 1
 		sleep 0.1
 	done
 }
@@ -102,6 +101,13 @@ start_guest() {
 
 # said NAME TEXT: has the guest said this yet?
 said() { grep -q -- "$2" "/tmp/$1.out"; }
+
+# says_in SECONDS NAME TEXT: does the guest $guest_pid, before it ends?
+says_in() {
+	ended_or_said() { said "$1" "$2" || ! kill -0 "$guest_pid"; }
+	wait_for "$1" ended_or_said "$2" "$3"
+	said "$2" "$3"
+}
 
 # Free memory in KiB, with what waits in per-CPU lists: those alone make
 # MemFree vary by 20 MiB, their sum with it by less than 100 KiB.

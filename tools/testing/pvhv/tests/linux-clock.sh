@@ -34,7 +34,7 @@ perl -MTime::HiRes=time,sleep -e '
 		seek $out, 0, 1;
 	}' /tmp/clock.out "$guest_pid" >/tmp/stamped &
 stamper=$!
-wait_for 60 said clock 'clock ' || fail "no clock: $(tail -n 1 /tmp/clock.out)"
+says_in 60 clock 'clock ' || fail "no clock: $(tail -n 1 /tmp/clock.out)"
 sleep 3
 kill -STOP "$guest_pid"
 sleep 2
