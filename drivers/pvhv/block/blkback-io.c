@@ -339,8 +339,7 @@ static int blkback_take(struct blkback_queue *q, unsigned int items)
 	}
 
 	if (status == PVHV_BLK_S_INVALID)
-		dev_warn_ratelimited(&q->bd->dev->dev,
-				     "queue %u: the frontend sent a bad request\n", q->index);
+		dev_dbg(&q->bd->dev->dev, "queue %u: the frontend sent a bad request\n", q->index);
 	req->nr_segs = 0;
 	blkback_finish(req, status);
 	return slots;
