@@ -21,6 +21,7 @@
 #include <pvhv/vcpu_page.h>
 #include "../../../arch/x86/pvhv/host/switcher.h"
 #include "../mmu/mmu.h"
+#include "hypercall_check.h"
 #include "split.h"
 
 struct pvhv_domain;
@@ -374,12 +375,6 @@ bool pvhv_set_xcr0(struct pvhv_vcpu *v, u64 val);
 int pvhv_invlpg(struct pvhv_vcpu *v, u64 gva);
 long pvhv_set_debugreg(struct pvhv_vcpu *v, u64 nr, u64 val);
 long pvhv_get_debugreg(struct pvhv_vcpu *v, u64 nr, u64 *val);
-
-/* Canonical in four-level paging, which is what guests have */
-static inline bool pvhv_canonical(u64 va)
-{
-	return (u64)((s64)(va << 16) >> 16) == va;
-}
 
 /* In the PML4 slots that are ours */
 static inline bool pvhv_in_hole(u64 va)
