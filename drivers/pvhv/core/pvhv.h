@@ -108,8 +108,9 @@ struct pvhv_host_state {
 	u64 star, lstar, cstar, fmask, sysenter_cs, tsc_aux;
 	u16 ds, es, fs, gs, ldt;
 	u32 pkru;
-	unsigned long dr[4], dr7;
+	bool syscall_msrs;	/* they are in the CPU */
 	unsigned long cr4;
+	u64 pebs_enable, debugctl;
 };
 
 struct pvhv_vcpu {
@@ -204,9 +205,11 @@ struct pvhv_memory_map {
 	int nr_slots;
 	struct pvhv_slot slots[PVHV_MAX_MEMORY_SLOTS];
 	/* Notifier against lookup: as in KVM, see pvhv_gfn_to_pfn() */
-	spinlock_t lock;		/* invalidate_xxx, gfns[].pfn */
+	spinlock_t lock;		/* invalidat*, gfns[].pfn */
 	unsigned long invalidate_seq;
 	long invalidate_count;
+	unsigned long invalidations;	/* that go on, whatever they touch */
+	wait_queue_head_t no_invalidation;
 	struct mmu_notifier notifier;
 	bool notifier_on;
 };
@@ -237,7 +240,6 @@ struct pvhv_domain {
 
 	struct mutex lock;		/* memory, vCPU creation, LDT and page registration */
 	struct pvhv_vcpu *vcpus[PVHV_MAX_VCPUS];
-	int nr_vcpus;
 
 	struct pvhv_memory_map memory;
 	struct pvhv_mmu mmu;
@@ -357,7 +359,7 @@ void pvhv_mm_detach(struct mm_struct *mm);
 
 bool pvhv_host_has_int80(void);
 
-void pvhv_load(struct pvhv_vcpu *v);
+bool pvhv_load(struct pvhv_vcpu *v);
 void pvhv_put(struct pvhv_vcpu *v);
 void pvhv_enter(struct pvhv_vcpu *v);
 void pvhv_reload_segments(struct pvhv_vcpu *v);
