@@ -46,11 +46,6 @@ static long flush_step(struct pvhv_vcpu *v, int ret)
 	return mmu_result(v, ret);
 }
 
-static long hc_vcpu_setup(struct pvhv_vcpu *v, const u64 *a)
-{
-	return v->loaded ? need_sleep(v) : pvhv_hc_vcpu_setup(v, a);
-}
-
 static long hc_load_cr3(struct pvhv_vcpu *v, const u64 *a)
 {
 	bool all = a[3] & PVHV_CR3_FLUSH_ALL;
@@ -125,11 +120,6 @@ static long hc_halt(struct pvhv_vcpu *v, const u64 *a)
 static long hc_yield(struct pvhv_vcpu *v, const u64 *a)
 {
 	return HC_YIELD;
-}
-
-static long hc_set_clock(struct pvhv_vcpu *v, const u64 *a)
-{
-	return v->loaded ? need_sleep(v) : pvhv_hc_set_clock(v, a);
 }
 
 static long hc_get_time(struct pvhv_vcpu *v, const u64 *a)
@@ -276,32 +266,17 @@ static long hc_get_causes(struct pvhv_vcpu *v, const u64 *a)
 	return xchg(&v->domain->causes, 0);
 }
 
-static long hc_set_tls(struct pvhv_vcpu *v, const u64 *a)
-{
-	return pvhv_hc_set_tls(v, a);
-}
-
-static long hc_set_ldt(struct pvhv_vcpu *v, const u64 *a)
-{
-	return v->loaded ? need_sleep(v) : pvhv_hc_set_ldt(v, a);
-}
-
-static long hc_console_write(struct pvhv_vcpu *v, const u64 *a)
-{
-	return v->loaded ? need_sleep(v) : pvhv_hc_console_write(v, a);
-}
-
-static long hc_console_read(struct pvhv_vcpu *v, const u64 *a)
-{
-	return v->loaded ? need_sleep(v) : pvhv_hc_console_read(v, a);
-}
-
 #define SLEEPS(name)							\
 static long hc_##name(struct pvhv_vcpu *v, const u64 *a)		\
 {									\
 	return v->loaded ? need_sleep(v) : pvhv_hc_##name(v, a);	\
 }
 
+SLEEPS(vcpu_setup)
+SLEEPS(set_clock)
+SLEEPS(set_ldt)
+SLEEPS(console_write)
+SLEEPS(console_read)
 SLEEPS(event_setup)
 SLEEPS(event_alloc)
 SLEEPS(event_bind)
@@ -360,7 +335,7 @@ static const struct hypercall {
 	HC(CONSOLE_READ,	hc_console_read,	0),
 	HC(SHUTDOWN,		hc_shutdown,		0),
 	HC(MULTICALL,		hc_multicall,		0),
-	HC(SET_TLS,		hc_set_tls,		MULTI),
+	HC(SET_TLS,		pvhv_hc_set_tls,	MULTI),
 	HC(SET_LDT,		hc_set_ldt,		0),
 	HC(LOAD_GS_INDEX,	pvhv_hc_load_gs_index,	MULTI),
 	HC(SET_BASE,		hc_set_base,		MULTI),
