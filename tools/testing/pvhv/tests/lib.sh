@@ -37,8 +37,8 @@ expect() {
 	fi
 }
 
-# times N M: N, or M on a host whose checkers make all of it four times as slow
-times() {
+# rounds N M: N, or M on a host whose checkers make all of it four times as slow
+rounds() {
 	case $(uname -r) in
 	*-pvhv-debug) echo "$2" ;;
 	*) echo "$1" ;;
