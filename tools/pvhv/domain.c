@@ -239,7 +239,7 @@ void domain_destroy(struct domain *dom)
 
 int domain_control(struct domain *dom, unsigned int what)
 {
-	int rc = device_ioctl(dom->fd, PVHV_CONTROL, what);
+	int rc = device_ioctl_again(dom->fd, PVHV_CONTROL, what);
 
 	if (rc < 0)
 		return rc;
