@@ -3,6 +3,7 @@
 # run: vm
 # hosts: stock
 # args: --cpu qemu64,nx=off
+# boot: nx
 # module: no
 # quick: yes
 # timeout: 120

@@ -3,6 +3,7 @@
 # run: vm
 # hosts: stock
 # args: --cpu max,la57=off,smap=off,pku=off,erms=off,fsrm=off,pge=off
+# boot: pge
 # module: no
 # quick: yes
 # timeout: 120
