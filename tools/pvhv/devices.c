@@ -186,7 +186,7 @@ static int check_queues(const struct device *d, struct errmsg *e)
 
 	if (!most || d->disk.queues <= most)
 		return 0;
-	return errmsg_set(e, "queues=%u: pvhv-blkback takes at most %u: see its parameter max_queues",
+	return errmsg_set(e, "queues=%u: pvhv-blkback takes at most %u, its parameter max_queues",
 			  d->disk.queues, most);
 }
 
