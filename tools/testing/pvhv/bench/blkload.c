@@ -28,7 +28,7 @@
 
 static uint64_t seed = 1, next;
 
-static void __attribute__((noreturn)) die(const char *what)
+static void die(const char *what)
 {
 	printf("blkload: %s: %s\n", what, strerror(errno));
 	exit(1);
@@ -61,7 +61,8 @@ int main(int argc, char **argv)
 	void *buf;
 
 	if (argc != 7) {
-		fprintf(stderr, "usage: blkload FILE read|write random|sequential BLOCK DEPTH MS\n");
+		fprintf(stderr,
+			"usage: blkload FILE read|write random|sequential BLOCK DEPTH MS\n");
 		return 2;
 	}
 	write = !strcmp(argv[2], "write");
