@@ -21,6 +21,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bench.h"
+
 #define MAX_DEPTH	256
 #define NSEC_PER_SEC	1000000000ULL
 /* Requests between two looks at the clock */
@@ -28,7 +30,7 @@
 
 static uint64_t seed = 1, next;
 
-static void die(const char *what)
+static void fail(const char *what)
 {
 	printf("blkload: %s: %s\n", what, strerror(errno));
 	exit(1);
@@ -71,18 +73,18 @@ int main(int argc, char **argv)
 	depth = atoi(argv[5]);
 	if (!block || depth < 1 || depth > MAX_DEPTH) {
 		errno = EINVAL;
-		die("BLOCK or DEPTH");
+		fail("BLOCK or DEPTH");
 	}
 	fd = open(argv[1], (write ? O_RDWR : O_RDONLY) | O_DIRECT);
 	if (fd < 0 || ioctl(fd, BLKGETSIZE64, &bytes))
-		die(argv[1]);
+		fail(argv[1]);
 	blocks = bytes / block;
 	if (!blocks || syscall(SYS_io_setup, depth, &ctx))
-		die("io_setup");
+		fail("io_setup");
 
 	for (i = 0; i < depth; i++) {
 		if (posix_memalign(&buf, 4096, block))
-			die("memory");
+			fail("memory");
 		memset(buf, i + 1, block);
 		cbs[i] = (struct iocb) {
 			.aio_data = i,
@@ -101,17 +103,18 @@ int main(int argc, char **argv)
 		for (i = 0; i < n; i += sent) {
 			sent = syscall(SYS_io_submit, ctx, n - i, list + i);
 			if (sent < 0)
-				die("io_submit");
+				fail("io_submit");
 		}
 		n = syscall(SYS_io_getevents, ctx, 1, depth, events, NULL);
 		if (n < 1)
-			die("io_getevents");
+			fail("io_getevents");
 		for (i = 0; i < n; i++) {
 			if (events[i].res != (int64_t)block) {
 				errno = events[i].res < 0 ? -events[i].res : EIO;
-				die("request");
+				fail("request");
 			}
 			list[i] = &cbs[events[i].data];
+			mark();
 		}
 		requests += n;
 		if (requests / CLOCK_EVERY != (requests - n) / CLOCK_EVERY) {

@@ -182,18 +182,23 @@ class Monitor:
         return self.answer()
 
 
-def device_rows(name, copies):
-    """For the program of a device: run host/NAME in a host VM, pass its rows on."""
+def device_copies(name):
+    """What host/NAME needs in its machine."""
     tests = f"{TOP}/tools/testing/pvhv/tests"
-    copies = copies + [f"{tests}/lib.sh:/root/lib.sh",
-                       f"{tests}/block-lib.sh:/root/block-lib.sh",
-                       f"{tests}/guest:/root/guest",
-                       f"{TOP}/tools/testing/pvhv/mkinitrd:/root/mkinitrd",
-                       f"{HERE}/host/rows.sh:/root/rows.sh",
-                       f"{HERE}/host/{name}:/root/{name}"]
+    copies = [f"{tests}/lib.sh:/root/lib.sh", f"{tests}/block-lib.sh:/root/block-lib.sh",
+              f"{tests}/guest:/root/guest",
+              f"{TOP}/tools/testing/pvhv/mkinitrd:/root/mkinitrd",
+              f"{HERE}/host/rows.sh:/root/rows.sh", f"{HERE}/host/{name}:/root/{name}"]
+    if name == "net":
+        return copies + [f"{tests}/net-lib.sh:/root/net-lib.sh"]
+    return copies + [f"{BUILD}/blkload:/root/blkload"]
+
+
+def device_rows(name):
+    """For the program of a device: run host/NAME in a host VM, pass its rows on."""
     log = f"{BUILD}/log"
     os.makedirs(log, exist_ok=True)
-    command = hostvm_command(copies, [f"/root/{name}"], DEVICE_TIMEOUT,
+    command = hostvm_command(device_copies(name), [f"/root/{name}"], DEVICE_TIMEOUT,
                              log=f"{log}/{name}.kernel")
     ended = False
     try:
