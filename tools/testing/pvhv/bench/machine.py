@@ -21,6 +21,8 @@ CPU = "max,la57=off,smap=off,pku=off,erms=off,fsrm=off"
 # The same for every kernel: no randomization, so that runs repeat.
 KERNEL_ARGS = "nokaslr norandmaps quiet loglevel=2 panic=-1 random.trust_cpu=on"
 GUEST_MEMORY = "256M"
+# Seconds that the machine of a device may take, on a loaded machine
+DEVICE_TIMEOUT = 3000
 
 
 class Trouble(Exception):
@@ -178,3 +180,37 @@ class Monitor:
     def command(self, text):
         self.socket.sendall(text.encode() + b"\n")
         return self.answer()
+
+
+def device_copies(name):
+    """What host/NAME needs in its machine."""
+    tests = f"{TOP}/tools/testing/pvhv/tests"
+    copies = [f"{tests}/lib.sh:/root/lib.sh", f"{tests}/block-lib.sh:/root/block-lib.sh",
+              f"{tests}/guest:/root/guest",
+              f"{TOP}/tools/testing/pvhv/mkinitrd:/root/mkinitrd",
+              f"{HERE}/host/rows.sh:/root/rows.sh", f"{HERE}/host/{name}:/root/{name}"]
+    if name == "net":
+        return copies + [f"{tests}/net-lib.sh:/root/net-lib.sh"]
+    return copies + [f"{BUILD}/blkload:/root/blkload"]
+
+
+def device_rows(name):
+    """For the program of a device: run host/NAME in a host VM, pass its rows on."""
+    log = f"{BUILD}/log"
+    os.makedirs(log, exist_ok=True)
+    command = hostvm_command(device_copies(name), [f"/root/{name}"], DEVICE_TIMEOUT,
+                             log=f"{log}/{name}.kernel")
+    ended = False
+    try:
+        with Run(command, f"{log}/{name}.out", DEVICE_TIMEOUT + 60) as run:
+            for line in run.lines():
+                if line.startswith("BENCH row ") or line.startswith("BENCH error "):
+                    print(line, flush=True)
+                ended |= line.startswith("BENCH end")
+            status = run.process.wait()
+        if not ended or status:
+            raise Trouble(f"the machine ended with {status}, see {log}/{name}.out")
+    except Trouble as error:
+        print(f"BENCH error {error}", flush=True)
+        return 1
+    return 0
