@@ -73,6 +73,7 @@ SW_ASSERT(struct sw_data, guest.cr2, D_CR2);
 SW_ASSERT(struct sw_data, guest.nr_syscalls, D_NR_SYSCALLS);
 SW_ASSERT(struct sw_data, guest.nr_returns, D_NR_RETURNS);
 SW_ASSERT(struct sw_data, guest.ds, D_DS);
+SW_ASSERT(struct sw_data, guest.tls, D_TLS);
 SW_ASSERT(struct sw_data, guest.es, D_ES);
 SW_ASSERT(struct sw_data, guest.fs, D_FS);
 SW_ASSERT(struct sw_data, guest.gs, D_GS);
@@ -333,7 +334,8 @@ static bool names_tls(u16 sel, int i)
  * Linux changes the TLS entries before it saves DS and ES of the task that it
  * leaves (FS and GS are saved by then), so these selectors must survive the loss of
  * their descriptor, as in a register of the CPU, or that it becomes code that cannot be
- * read. It gets one that cannot be used: expand-down, with the highest limit there is.
+ * read. It gets one that cannot be used: expand-down, with the highest limit there is. The
+ * switcher loads that and then puts the real one back, which the guest's own loads must see.
  */
 static bool loads_as_data(const struct desc_struct *d)
 {
@@ -359,7 +361,9 @@ static void load_descriptors(struct pvhv_vcpu *v)
 	struct sw_guest *g = v->guest;
 	tss_desc ldt = { };
 
+	BUILD_BUG_ON(SW_TLS != GDT_ENTRY_TLS_MIN * 8);
 	load_tls(&gdt[GDT_ENTRY_TLS_MIN], v);
+	memcpy(g->tls, v->tls, sizeof(g->tls));
 	gdt[GDT_ENTRY_CPUNODE] = (struct desc_struct)GDT_ENTRY_INIT(0xf5, 0, v->cpunode & 0xfffff);
 	gdt[GDT_ENTRY_CPUNODE].g = 0;
 	gdt[GDT_ENTRY_CPUNODE].d = 1;

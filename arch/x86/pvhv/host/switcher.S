@@ -182,6 +182,13 @@ sw_load_segs:
 	mov	%eax, %fs
 	movzwl	DATA(D_GS), %eax
 	mov	%eax, %gs
+	/* What was put there to be loaded once, see load_tls() */
+	mov	DATA(D_TLS), %rax
+	mov	%rax, GDT(SW_TLS)
+	mov	8 + DATA(D_TLS), %rax
+	mov	%rax, GDT(SW_TLS + 8)
+	mov	16 + DATA(D_TLS), %rax
+	mov	%rax, GDT(SW_TLS + 16)
 	mov	$MSR_FSBASE, %ecx
 	mov	DATA(D_FS_BASE), %eax
 	mov	4 + DATA(D_FS_BASE), %edx

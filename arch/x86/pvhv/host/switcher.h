@@ -29,6 +29,7 @@
 /* Our GDT is the host's first 16 entries plus our TSS and LDT. */
 #define SW_TSS_SEL	0x80
 #define SW_HOST_TSS_SEL	0x40
+#define SW_TLS		0x60	/* three entries */
 #define SW_LDT_SEL	0x90	/* one that Linux never loads */
 #define SW_GDT_SIZE	(SW_LDT_SEL + 16)
 #define SW_TSS_OFFSET	0x800
@@ -102,6 +103,7 @@
 #define D_ES		0x172	/* u16 */
 #define D_FS		0x174	/* u16 */
 #define D_GS		0x176	/* u16 */
+#define D_TLS		0x178	/* 3 descriptors */
 
 /* Flags that a guest may have in user mode and across its kernel's returns:
  * CF PF AF ZF SF DF OF AC ID and, for IRET, TF NT RF
@@ -156,6 +158,7 @@ struct sw_guest {
 	u64 nr_syscalls;
 	u64 nr_returns;
 	u16 ds, es, fs, gs;
+	u64 tls[3];
 };
 
 struct sw_data {
