@@ -381,9 +381,10 @@ static int publish_slot(struct pvhv_memory_map *m)
 			return -EINTR;
 		spin_lock(&m->lock);
 		done = !m->invalidations;
-		/* The notifier and vCPUs look without a lock. */
-		if (done)
+		if (done) {
+			/* The slot, then its number: vCPUs look without a lock. */
 			smp_store_release(&m->nr_slots, m->nr_slots + 1);
+		}
 		spin_unlock(&m->lock);
 	}
 	return 0;

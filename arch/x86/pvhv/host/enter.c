@@ -347,7 +347,9 @@ static void load_tls(struct desc_struct *gdt, struct pvhv_vcpu *v)
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(v->tls); i++) {
-		if (loads_as_data(&v->tls[i]) || !(names_tls(v->guest->ds, i) || names_tls(v->guest->es, i)))
+		bool wanted = names_tls(v->guest->ds, i) || names_tls(v->guest->es, i);
+
+		if (loads_as_data(&v->tls[i]) || !wanted)
 			gdt[i] = v->tls[i];
 		else
 			gdt[i] = (struct desc_struct)GDT_ENTRY_INIT(0xf5, 0, 0xffff);
@@ -361,7 +363,7 @@ static void load_descriptors(struct pvhv_vcpu *v)
 	struct sw_guest *g = v->guest;
 	tss_desc ldt = { };
 
-	BUILD_BUG_ON(SW_TLS != GDT_ENTRY_TLS_MIN * 8);
+	BUILD_BUG_ON(GDT_ENTRY_TLS_MIN * 8 != SW_TLS);
 	load_tls(&gdt[GDT_ENTRY_TLS_MIN], v);
 	memcpy(g->tls, v->tls, sizeof(g->tls));
 	gdt[GDT_ENTRY_CPUNODE] = (struct desc_struct)GDT_ENTRY_INIT(0xf5, 0, v->cpunode & 0xfffff);

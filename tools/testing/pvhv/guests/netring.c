@@ -253,8 +253,10 @@ TEST(bad_fields)
 #define BAD_CSUM_VLAN(start)							\
 	p = packet(1);								\
 	good_frame();								\
-	data[0][12] = data[0][16] = 0x81;					\
-	data[0][13] = data[0][17] = 0;						\
+	data[0][12] = 0x81;							\
+	data[0][13] = 0;							\
+	data[0][16] = 0x81;							\
+	data[0][17] = 0;							\
 	p.hdr_flags = PVHV_NET_NEEDS_CSUM;					\
 	p.csum_start = start;							\
 	check_status(p, INVALID, "a checksum from " #start ", with two tags")

@@ -104,20 +104,23 @@ static void flush_all(struct kunit *test)
 
 static void send_ipi(struct kunit *test)
 {
-	static const u64 firsts[] = { 0, 1, PVHV_MAX_VCPUS - 1, PVHV_MAX_VCPUS, BIT_ULL(32), ~0ULL };
+	static const u64 firsts[] = {
+		0, 1, PVHV_MAX_VCPUS - 1, PVHV_MAX_VCPUS, BIT_ULL(32), ~0ULL
+	};
 	unsigned int i;
-	u64 vector;
 
 	for (i = 0; i < ARRAY_SIZE(firsts); i++) {
-		for (vector = 0; vector < 600; vector++) {
-			bool good = firsts[i] < 64 && (vector == 2 || (vector >= 32 && vector < 256));
+		u64 a[4] = { firsts[i] };
 
-			KUNIT_EXPECT_EQ_MSG(test,
-					    pvhv_send_ipi_args_ok((u64[4]) { firsts[i], 0, vector }),
-					    good, "vector %llu to %llu", vector, firsts[i]);
+		for (a[2] = 0; a[2] < 600; a[2]++) {
+			bool good = a[2] == 2 || (a[2] >= 32 && a[2] < 256);
+
+			good = good && firsts[i] < 64;
+			KUNIT_EXPECT_EQ_MSG(test, pvhv_send_ipi_args_ok(a), good,
+					    "vector %llu to %llu", a[2], a[0]);
 		}
-		KUNIT_EXPECT_FALSE(test,
-				   pvhv_send_ipi_args_ok((u64[4]) { firsts[i], 0, BIT_ULL(32) + 64 }));
+		a[2] = BIT_ULL(32) + 64;
+		KUNIT_EXPECT_FALSE(test, pvhv_send_ipi_args_ok(a));
 	}
 }
 
