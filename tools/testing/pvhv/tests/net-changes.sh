@@ -18,7 +18,7 @@ make_net_guest
 load='for i in 1 2; do
 	{ while [ ! -e /tmp/stop ]; do timeout 20 netload transfer 10.9.0.1 7777 10000000 10000000 || sleep 0.2; done; } >/dev/null 2>&1 &
 done'
-address='until_true 20 [ -e /sys/class/net/eth0 ] && ip link set eth0 up &&
+bring_up='until_true 20 [ -e /sys/class/net/eth0 ] && ip link set eth0 up &&
 	{ ip addr add 10.9.0.2/24 dev eth0 2>/dev/null; until_true 20 carrier eth0 1; }'
 
 changes() {
@@ -36,7 +36,7 @@ changes() {
 		guest_expect "guest-gone-$1-$i" 0 30 'until_true 20 [ ! -e /sys/class/net/eth0 ]'
 		check "attach-$1-$i" pvhv net attach changes ifname=pv0
 		ip addr add 10.9.0.1/24 dev pv0
-		guest_expect "guest-back-$1-$i" 0 50 "$address"
+		guest_expect "guest-back-$1-$i" 0 50 "$bring_up"
 		guest_expect "data-$1-$i" 0 100 'netload transfer 10.9.0.1 7777 300000 300000'
 	done
 
@@ -48,7 +48,7 @@ changes() {
 		check "load-$1-$i" modprobe pvhv-netback
 		wait_for 20 [ -e /sys/class/net/pv0 ]
 		ip link set pv0 up && ip addr add 10.9.0.1/24 dev pv0
-		guest_expect "guest-reconnects-$1-$i" 0 50 "$address"
+		guest_expect "guest-reconnects-$1-$i" 0 50 "$bring_up"
 		guest_expect "data-again-$1-$i" 0 100 'netload transfer 10.9.0.1 7777 300000 300000'
 	done
 
