@@ -19,12 +19,14 @@
 DEFINE_PER_CPU(struct pvhv_area, pvhv_area);
 
 static struct page *code_pages[2];
+static struct page *stale_page;
 static u64 switcher_entry;
 static enum cpuhp_state hp_state;
 static bool host_has_int80;
 
 #define TABLE_FLAGS	(_PAGE_PRESENT | _PAGE_RW | _PAGE_ACCESSED)
 #define CODE_FLAGS	(_PAGE_PRESENT | _PAGE_ACCESSED)
+#define STALE_FLAGS	(_PAGE_PRESENT | _PAGE_ACCESSED | (__supported_pte_mask & _PAGE_NX))
 #define DATA_FLAGS	(_PAGE_PRESENT | _PAGE_RW | _PAGE_ACCESSED | _PAGE_DIRTY | \
 			 (__supported_pte_mask & _PAGE_NX))
 
@@ -198,6 +200,8 @@ static int area_online(unsigned int cpu)
 	memset(&gdt[GDT_ENTRY_TLS_MIN], 0, GDT_ENTRY_TLS_ENTRIES * 8);
 	memset(&gdt[GDT_ENTRY_LDT], 0, 16);
 	memset((void *)gdt + SW_LDT_SEL, 0, 16);
+	set_tssldt_descriptor(&desc, va + SW_PG_STALE * PAGE_SIZE, DESC_LDT, 0xffff);
+	memcpy((void *)gdt + SW_STALE_SEL, &desc, sizeof(desc));
 	set_tssldt_descriptor(&desc, va + SW_PG_GDT * PAGE_SIZE + SW_TSS_OFFSET,
 			      DESC_TSS, sizeof(*tss) - 1);
 	memcpy((void *)gdt + SW_TSS_SEL, &desc, sizeof(desc));
@@ -269,6 +273,12 @@ static int area_alloc(int cpu)
 		if (ret)
 			return ret;
 	}
+	for (i = 0; i < 16; i++) {
+		ret = map_page(&switcher_entry, va + (SW_PG_STALE + i) * PAGE_SIZE,
+			       __sme_set(page_to_phys(stale_page)) | STALE_FLAGS);
+		if (ret)
+			return ret;
+	}
 	a->data = page_address(a->pages[SW_PG_DATA]);
 	a->regs = page_address(a->pages[SW_PG_STACK]) + PAGE_SIZE - sizeof(struct sw_regs);
 	return 0;
@@ -293,6 +303,9 @@ static void areas_free(void)
 			__free_page(code_pages[i]);
 		code_pages[i] = NULL;
 	}
+	if (stale_page)
+		__free_page(stale_page);
+	stale_page = NULL;
 }
 
 int pvhv_areas_init(void)
@@ -311,6 +324,11 @@ int pvhv_areas_init(void)
 			goto err;
 		memcpy(page_address(code_pages[i]), sw_blob_start + i * PAGE_SIZE, PAGE_SIZE);
 	}
+	stale_page = alloc_page(GFP_KERNEL);
+	if (!stale_page)
+		goto err;
+	for (i = 0; i < PAGE_SIZE / sizeof(struct desc_struct); i++)
+		((struct desc_struct *)page_address(stale_page))[i] = PVHV_STALE_DESC;
 	for_each_possible_cpu(cpu) {
 		ret = area_alloc(cpu);
 		if (ret)

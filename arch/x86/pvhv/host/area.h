@@ -19,6 +19,12 @@
 /* Reads as one */
 #define PVHV_DR7_FIXED		0x400UL
 
+/*
+ * Can be loaded but not used: expand-down, with the highest limit there is. Accessed, or the
+ * CPU would write to it.
+ */
+#define PVHV_STALE_DESC	((struct desc_struct)GDT_ENTRY_INIT(0xf5, 0, 0xffff))
+
 struct pvhv_pcid {
 	u64 root;		/* id of the root, 0: free */
 	u64 gen;		/* mmu->tlb_gen that the TLB is up to date with */

@@ -59,6 +59,7 @@ SW_ASSERT(struct sw_data, save_rdx, D_SAVE_RDX);
 SW_ASSERT(struct sw_data, guest, D_GUEST);
 SW_ASSERT(struct sw_data, guest.user_mode, D_USER_MODE);
 SW_ASSERT(struct sw_data, guest.work, D_WORK);
+SW_ASSERT(struct sw_data, guest.stale, D_STALE);
 SW_ASSERT(struct sw_data, guest.vp, D_VP);
 SW_ASSERT(struct sw_data, guest.kernel_cr3, D_KERNEL_CR3);
 SW_ASSERT(struct sw_data, guest.user_cr3, D_USER_CR3);
@@ -325,35 +326,15 @@ static bool has_tsc_aux(void)
 	return boot_cpu_has(X86_FEATURE_RDTSCP) || boot_cpu_has(X86_FEATURE_RDPID);
 }
 
-static bool names_tls(u16 sel, int i)
+/* Which selectors name nothing that can be loaded any more? See sw_load_stale. */
+static u8 stale_selectors(struct pvhv_vcpu *v)
 {
-	return !(sel & SEGMENT_TI_MASK) && sel >> 3 == GDT_ENTRY_TLS_MIN + i;
-}
+	const struct sw_guest *g = v->guest;
 
-/*
- * Linux changes the TLS entries before it saves DS and ES of the task that it
- * leaves (FS and GS are saved by then), so these selectors must survive the loss of
- * their descriptor, as in a register of the CPU, or that it becomes code that cannot be
- * read. It gets one that cannot be used: expand-down, with the highest limit there is. The
- * switcher loads that and then puts the real one back, which the guest's own loads must see.
- */
-static bool loads_as_data(const struct desc_struct *d)
-{
-	return d->p && (!(d->type & 8) || d->type & 2);
-}
-
-static void load_tls(struct desc_struct *gdt, struct pvhv_vcpu *v)
-{
-	int i;
-
-	for (i = 0; i < ARRAY_SIZE(v->tls); i++) {
-		bool wanted = names_tls(v->guest->ds, i) || names_tls(v->guest->es, i);
-
-		if (loads_as_data(&v->tls[i]) || !wanted)
-			gdt[i] = v->tls[i];
-		else
-			gdt[i] = (struct desc_struct)GDT_ENTRY_INIT(0xf5, 0, 0xffff);
-	}
+	return (pvhv_selector_ok(v, g->ds) ? 0 : SW_STALE_DS) |
+	       (pvhv_selector_ok(v, g->es) ? 0 : SW_STALE_ES) |
+	       (pvhv_selector_ok(v, g->fs) ? 0 : SW_STALE_FS) |
+	       (pvhv_selector_ok(v, g->gs) ? 0 : SW_STALE_GS);
 }
 
 static void load_descriptors(struct pvhv_vcpu *v)
@@ -362,10 +343,14 @@ static void load_descriptors(struct pvhv_vcpu *v)
 	struct desc_struct *gdt = a->gdt;
 	struct sw_guest *g = v->guest;
 	tss_desc ldt = { };
+	int i;
 
 	BUILD_BUG_ON(GDT_ENTRY_TLS_MIN * 8 != SW_TLS);
-	load_tls(&gdt[GDT_ENTRY_TLS_MIN], v);
+	BUILD_BUG_ON(sizeof(g->tls) != sizeof(v->tls));
+	g->stale = stale_selectors(v);
 	memcpy(g->tls, v->tls, sizeof(g->tls));
+	for (i = 0; i < ARRAY_SIZE(v->tls); i++)
+		gdt[GDT_ENTRY_TLS_MIN + i] = g->stale ? PVHV_STALE_DESC : v->tls[i];
 	gdt[GDT_ENTRY_CPUNODE] = (struct desc_struct)GDT_ENTRY_INIT(0xf5, 0, v->cpunode & 0xfffff);
 	gdt[GDT_ENTRY_CPUNODE].g = 0;
 	gdt[GDT_ENTRY_CPUNODE].d = 1;
@@ -384,30 +369,6 @@ static void save_segments(struct sw_guest *g)
 	savesegment(fs, g->fs);
 	savesegment(gs, g->gs);
 	rdmsrl(MSR_FS_BASE, g->fs_base);
-}
-
-static bool is_tls(u16 sel)
-{
-	return names_tls(sel, 0) || names_tls(sel, 1) || names_tls(sel, 2);
-}
-
-/*
- * The LDT or TLS may have changed since these were loaded, which hardware
- * would not notice before the next load. This is that next load. For DS and ES an empty
- * TLS entry is in the GDT as something that can be loaded, see load_tls().
- */
-static void check_segments(struct pvhv_vcpu *v)
-{
-	struct sw_guest *g = v->guest;
-
-	if (!is_tls(g->ds) && !pvhv_selector_ok(v, g->ds))
-		g->ds = 0;
-	if (!is_tls(g->es) && !pvhv_selector_ok(v, g->es))
-		g->es = 0;
-	if (!pvhv_selector_ok(v, g->fs))
-		g->fs = 0;
-	if (!pvhv_selector_ok(v, g->gs))
-		g->gs = 0;
 }
 
 /**
@@ -434,7 +395,6 @@ void pvhv_segments_changed(struct pvhv_vcpu *v)
 			wrmsrl(MSR_TSC_AUX, v->cpunode);
 		local_irq_enable();
 	}
-	check_segments(v);
 }
 
 /*
@@ -531,7 +491,6 @@ bool pvhv_load(struct pvhv_vcpu *v)
 	a->data->host_idtr.base = desc.address;
 
 	load_descriptors(v);
-	check_segments(v);
 	v->segments_live = false;
 
 	if (a->last_domain != v->domain->unique_id) {
@@ -733,7 +692,7 @@ void pvhv_enter(struct pvhv_vcpu *v)
 	if (unlikely(v->segments_live && ldt != SW_LDT_SEL)) {
 		v->host.ldt = ldt;
 		pvhv_reload_segments(v);
-		check_segments(v);
+		load_descriptors(v);
 	}
 	if (kvm_possible)
 		load_syscall_msrs(v, a);

@@ -170,30 +170,58 @@ sw_enter_wrmsr_gs:
  * these can fault. GS is swapped already: the host's base is safe. The LDT is
  * in the domain's window, so the guest's CR3 must be loaded.
  */
+	.macro LOAD_SEG reg at
+	movzwl	DATA(\at), %eax
+	mov	%eax, \reg
+	.endm
 sw_load_segs:
 	movb	$0, DATA(D_WORK)
+	cmpb	$0, DATA(D_STALE)
+	jne	sw_load_stale
 	mov	$SW_LDT_SEL, %eax
 	lldt	%ax
-	movzwl	DATA(D_DS), %eax
-	mov	%eax, %ds
-	movzwl	DATA(D_ES), %eax
-	mov	%eax, %es
-	movzwl	DATA(D_FS), %eax
-	mov	%eax, %fs
-	movzwl	DATA(D_GS), %eax
-	mov	%eax, %gs
-	/* What was put there to be loaded once, see load_tls() */
+	LOAD_SEG %ds, D_DS
+	LOAD_SEG %es, D_ES
+	LOAD_SEG %fs, D_FS
+	LOAD_SEG %gs, D_GS
+sw_load_fs_base:
+	mov	$MSR_FSBASE, %ecx
+	mov	DATA(D_FS_BASE), %eax
+	mov	4 + DATA(D_FS_BASE), %edx
+	wrmsr
+	jmp	sw_segs_loaded
+
+/*
+ * Selectors stay in their registers when their descriptors go, until they are loaded
+ * again, and Linux reads them after it has changed TLS and LDT for the next task. So all
+ * are loaded where anything can be, and those that are good once more as they should be.
+ */
+sw_load_stale:
+	mov	$SW_STALE_SEL, %eax
+	lldt	%ax
+	LOAD_SEG %ds, D_DS
+	LOAD_SEG %es, D_ES
+	LOAD_SEG %fs, D_FS
+	LOAD_SEG %gs, D_GS
 	mov	DATA(D_TLS), %rax
 	mov	%rax, GDT(SW_TLS)
 	mov	8 + DATA(D_TLS), %rax
 	mov	%rax, GDT(SW_TLS + 8)
 	mov	16 + DATA(D_TLS), %rax
 	mov	%rax, GDT(SW_TLS + 16)
-	mov	$MSR_FSBASE, %ecx
-	mov	DATA(D_FS_BASE), %eax
-	mov	4 + DATA(D_FS_BASE), %edx
-	wrmsr
-	jmp	sw_segs_loaded
+	mov	$SW_LDT_SEL, %eax
+	lldt	%ax
+	.macro LOAD_GOOD reg at stale
+	testb	$\stale, DATA(D_STALE)
+	jnz	1f
+	LOAD_SEG \reg, \at
+1:
+	.endm
+	LOAD_GOOD %ds, D_DS, SW_STALE_DS
+	LOAD_GOOD %es, D_ES, SW_STALE_ES
+	LOAD_GOOD %fs, D_FS, SW_STALE_FS
+	LOAD_GOOD %gs, D_GS, SW_STALE_GS
+	jmp	sw_load_fs_base
 
 /* All exceptions and interrupts without a stack of their own */
 	.balign 16

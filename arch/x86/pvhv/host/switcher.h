@@ -13,7 +13,7 @@
 #include <pvhv/vcpu_page.h>
 
 /* Pages of an area. The gaps are unmapped and catch stack overflow. */
-#define SW_STRIDE	0x10000
+#define SW_STRIDE	0x20000
 #define SW_PG_STUBS	0	/* 256 IDT stubs, 16 bytes each */
 #define SW_PG_CODE	1
 #define SW_PG_DATA	2	/* struct sw_data */
@@ -25,13 +25,15 @@
 #define SW_PG_DB	12
 #define SW_PG_MC	14
 #define SW_NR_PAGES	16
+#define SW_PG_STALE	16	/* and 15 more, all the same: LDT for stale selectors */
 
-/* Our GDT is the host's first 16 entries plus our TSS and LDT. */
+/* Our GDT is the host's first 16 entries plus our TSS and LDTs. */
 #define SW_TSS_SEL	0x80
 #define SW_HOST_TSS_SEL	0x40
 #define SW_TLS		0x60	/* three entries */
 #define SW_LDT_SEL	0x90	/* one that Linux never loads */
-#define SW_GDT_SIZE	(SW_LDT_SEL + 16)
+#define SW_STALE_SEL	0xa0	/* LDT of nothing but entries that can be loaded */
+#define SW_GDT_SIZE	(SW_STALE_SEL + 16)
 #define SW_TSS_OFFSET	0x800
 
 /* Selectors that guests see: Linux's */
@@ -58,6 +60,12 @@
 #define SW_F_IBRS	0x08	/* write SPEC_CTRL at exit */
 #define SW_F_IBPB_EXIT	0x10	/* predictor barrier at exit, where RETs need untraining */
 #define SW_F_BHB	0x20	/* clear the branch history at exit */
+
+/* sw_guest.stale: selectors whose descriptors are gone since they were loaded */
+#define SW_STALE_DS	0x01
+#define SW_STALE_ES	0x02
+#define SW_STALE_FS	0x04
+#define SW_STALE_GS	0x08
 
 /* sw_guest.work */
 #define SW_WORK_SEGS	0x01	/* load LDTR, DS, ES, FS, GS before entering */
@@ -86,6 +94,7 @@
 #define D_GUEST		0x100	/* struct sw_guest */
 #define D_USER_MODE	0x100	/* u8 */
 #define D_WORK		0x101	/* u8: SW_WORK_xxx */
+#define D_STALE		0x102	/* u8: SW_STALE_xxx, with SW_WORK_SEGS */
 #define D_VP		0x108	/* address of the vCPU page in the window */
 #define D_KERNEL_CR3	0x110
 #define D_USER_CR3	0x118
@@ -143,7 +152,8 @@ struct sw_desc_ptr {
 struct sw_guest {
 	u8  user_mode;
 	u8  work;
-	u8  pad0[6];
+	u8  stale;
+	u8  pad0[5];
 	u64 vp;
 	u64 kernel_cr3;
 	u64 user_cr3;

@@ -188,6 +188,49 @@ static void thread_area(void)
 	must_exit(pid, 0, "child");
 }
 
+/*
+ * A task's selectors survive that another one, who has no LDT, runs: Linux changes the LDT
+ * before it reads the registers of the task that it leaves.
+ */
+static void ldt_selectors(void)
+{
+	u32 *low = low_values();
+	struct user_desc d = describe(7, low + 1);
+	u16 sel = 7 << 3 | 7, es, other;
+	u32 value;
+	pid_t pid = must(fork(), "fork");
+
+	if (!pid)
+		for (;;)
+			sched_yield();
+	if (syscall(SYS_modify_ldt, 0x11, &d, sizeof(d))) {
+		kill(pid, SIGKILL);
+		skip("modify_ldt: %s", strerror(errno));
+	}
+	for (int round = 0; round < 500; round++) {
+#ifdef __x86_64__
+		asm volatile("movw %0, %%gs; movw %0, %%es" : : "r"(sel));
+		syscall(SYS_sched_yield);
+		asm volatile("movw %%es, %0; movw %%gs, %1; movl %%gs:0, %2"
+			     : "=r"(es), "=r"(other), "=r"(value));
+#else
+		asm volatile("movw %0, %%es; movw %0, %%fs" : : "r"(sel));
+		syscall(SYS_sched_yield);
+		asm volatile("movw %%es, %0; movw %%fs, %1; movl %%fs:0, %2"
+			     : "=r"(es), "=r"(other), "=r"(value));
+		/* string instructions of C need it */
+		asm volatile("movw %0, %%es" : : "r"((u16)0x2b));
+#endif
+		if (es != sel || other != sel || value != values[1])
+			kill(pid, SIGKILL);
+		check(es == sel, "round %d: es %#x, not %#x", round, es, sel);
+		check(other == sel, "round %d: fs or gs %#x, not %#x", round, other, sel);
+		check(value == values[1], "round %d: %#x, not %#x", round, value, values[1]);
+	}
+	kill(pid, SIGKILL);
+	must(waitpid(pid, NULL, 0), "waitpid");
+}
+
 /* Selectors that are of no use in 64-bit mode are a task's own all the same. */
 static void selectors(void)
 {
@@ -354,6 +397,7 @@ const struct test tests[] = {
 	{ "ldt", ldt },
 	{ "ldt-faults", ldt_faults },
 	{ "large-ldt", large_ldt },
+	{ "ldt-selectors", ldt_selectors },
 	{ "thread-area", thread_area },
 	{ "selectors", selectors },
 #ifdef __x86_64__

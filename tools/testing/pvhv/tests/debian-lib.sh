@@ -72,7 +72,8 @@ in_debian() {
 	orders=$((orders + 1))
 	order_lines=$(wc -l <"/tmp/$debian.out")
 	printf '%s\n' "{ $2 ; } 2>&1; echo; echo order-done $orders \$?" >&7
-	if ! debian_says "$1" "^order-done $orders "; then
+	# with what comes after the status, or it may be there in part
+	if ! debian_says "$1" "^order-done $orders [0-9]*[^0-9]"; then
 		tail -n "+$((order_lines + 1))" "/tmp/$debian.out"
 		echo "timeout of: $2"
 		return 124
