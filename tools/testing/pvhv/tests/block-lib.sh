@@ -59,15 +59,15 @@ in_guest() {
 	orders=$((orders + 1))
 	order_lines=$(wc -l <"/tmp/$guest.out")
 	order=$(printf '%s' "$2" | tr '\n\t' '  ')
-	printf '%s\n' "{ $order ; } ; echo \"guest-done $orders \$?\"" >&8
-	wait_for "$1" said "$guest" "^guest-done $orders " || {
+	printf '%s\n' "{ $order ; } ; echo \"guest-done $orders \$? .\"" >&8
+	wait_for "$1" said "$guest" "^guest-done $orders [0-9]* [.]" || {
 		tail -n "+$((order_lines + 1))" "/tmp/$guest.out"
 		echo "timeout of: $2"
 		return 124
 	}
 	tail -n "+$((order_lines + 1))" "/tmp/$guest.out" | tr -d '\r' >/tmp/order.out
 	grep -v '^guest-done' /tmp/order.out
-	return "$(sed -n "s/^guest-done $orders //p" /tmp/order.out)"
+	return "$(sed -n "s/^guest-done $orders \([0-9]*\) [.]/\1/p" /tmp/order.out)"
 }
 
 # guest_expect NAME WANTED SECONDS COMMAND: a result by the status of COMMAND in the guest

@@ -71,16 +71,15 @@ debian_login() {
 in_debian() {
 	orders=$((orders + 1))
 	order_lines=$(wc -l <"/tmp/$debian.out")
-	printf '%s\n' "{ $2 ; } 2>&1; echo; echo order-done $orders \$?" >&7
-	# with what comes after the status, or it may be there in part
-	if ! debian_says "$1" "^order-done $orders [0-9]*[^0-9]"; then
+	printf '%s\n' "{ $2 ; } 2>&1; echo; echo order-done $orders \$? ." >&7
+	if ! debian_says "$1" "^order-done $orders [0-9]* [.]"; then
 		tail -n "+$((order_lines + 1))" "/tmp/$debian.out"
 		echo "timeout of: $2"
 		return 124
 	fi
 	tail -n "+$((order_lines + 1))" "/tmp/$debian.out" | tr -d '\r' >/tmp/order.out
 	grep -v -e '^order-done' -e '^$' /tmp/order.out
-	return "$(sed -n "s/^order-done $orders //p" /tmp/order.out)"
+	return "$(sed -n "s/^order-done $orders \([0-9]*\) [.]/\1/p" /tmp/order.out)"
 }
 
 # stop_debian SECONDS: poweroff, typed; the status is that of pvhv run, 124 if it

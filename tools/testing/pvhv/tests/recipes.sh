@@ -59,11 +59,11 @@ orders=0
 in_guest() {
 	orders=$((orders + 1))
 	order_lines=$(wc -l <"/tmp/$1.out")
-	printf '%s\n' "{ $(printf '%s' "$3" | tr '\n' ';') ; } ; echo \"guest-done $orders \$?\"" >"/tmp/$1.in"
-	guest_says "$2" "$1" "^guest-done $orders " || { echo "timeout of: $3"; return 124; }
+	printf '%s\n' "{ $(printf '%s' "$3" | tr '\n' ';') ; } ; echo \"guest-done $orders \$? .\"" >"/tmp/$1.in"
+	guest_says "$2" "$1" "^guest-done $orders [0-9]* [.]" || { echo "timeout of: $3"; return 124; }
 	tail -n "+$((order_lines + 1))" "/tmp/$1.out" | tr -d '\r' >/tmp/order.out
 	grep -v '^guest-done' /tmp/order.out
-	return "$(sed -n "s/^guest-done $orders //p" /tmp/order.out)"
+	return "$(sed -n "s/^guest-done $orders \([0-9]*\) [.]/\1/p" /tmp/order.out)"
 }
 
 # guest RESULT NAME SECONDS COMMAND: a result
@@ -89,6 +89,8 @@ mkfs.ext4 -q -F /srv/base.img
 base_sum=$(md5sum </srv/base.img)
 # no udevd here: without this, dmsetup and cryptsetup wait for it
 export DM_DISABLE_UDEV=1
+# nor who would load this when losetup looks for it
+modprobe loop || fail "no loop devices"
 modprobe pvhv-blkback || fail "no pvhv-blkback"
 modprobe pvhv-netback || fail "no pvhv-netback"
 make_guest guest/orders guest/disks:root/disks /sbin/mkfs.ext4 /sbin/e2fsck
