@@ -180,6 +180,6 @@ unloads() {
 	fi
 	grep '^pvhv' /proc/modules
 	find /proc/[0-9]*/fd -lname '*pvhv*' 2>/dev/null
-	ps -ef | grep '[p]vhv'
+	pgrep -af pvhv
 	not_ok unloads "$why: $(awk '$1 == "pvhv" {print $3, $4}' /proc/modules)"
 }
