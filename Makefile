@@ -11,6 +11,11 @@ KVER = $(shell sed -n 's/^.define UTS_RELEASE "\(.*\)"/\1/p' \
 	$(KDIR)/include/generated/utsrelease.h 2>/dev/null)
 # Objects of each kernel apart, and nothing but sources in the source tree.
 BUILD ?= $(CURDIR)/build/$(KVER)
+# The command and its man page go to PREFIX; all else has one place only where it
+# is looked for. DESTDIR stands before every name, for packages.
+PREFIX ?= /usr
+DEST := $(if $(DESTDIR),$(abspath $(DESTDIR)))
+LIBDIR := $(DEST)/usr/lib
 TESTING := tools/testing/pvhv
 HOSTVM := $(TESTING)/hostvm
 
@@ -24,9 +29,12 @@ help:
 	@echo  '  demo          boot a Linux guest under pvhv.ko inside a host VM:'
 	@echo  '                an interactive shell with a terminal, else a scripted session'
 	@echo  '  demo-debian   Debian 12 from a disk image in such a guest, to a login prompt'
-	@echo  '  check         all tests (about an hour from scratch); ends with "N passed, N failed"'
+	@echo  '  check         the tests (an hour and more from scratch); those that are skipped are'
+	@echo  '                named; ends with "N passed, N failed"'
 	@echo  '  check-quick   those that take a few minutes'
 	@echo  '  check TESTS="NAME..."   some; $(TESTING)/check --list names them'
+	@echo  '  install, uninstall   modules, command, man page, guest kernel, udev rule;'
+	@echo  '                DESTDIR=, PREFIX= (now: $(PREFIX)), KDIR= as below'
 	@echo  'For developers:'
 	@echo  '  all, module   pvhv.ko for the kernel of KDIR= (now: $(KDIR))'
 	@echo  '                in build/KERNEL/; W=1 and C=2 as in the kernel'
@@ -99,9 +107,36 @@ check-bochs: module guest
 	@scripts/setup base bochs
 	@$(TESTING)/bochs/run
 
+# Debian's headers have another release's name in them, no System.map, without which
+# the kernel's Makefile does not call depmod, and no key to sign modules with.
+MODINST = KERNELRELEASE=$(KVER) INSTALL_MOD_PATH=$(DEST) INSTALL_MOD_DIR=extra \
+	cmd_depmod=true quiet_cmd_depmod= \
+	$(if $(wildcard $(KDIR)/certs/signing_key.pem),,CONFIG_MODULE_SIG_ALL=)
+
+install: module tools guest
+	@+$(MAKE) --no-print-directory __install
+
+kernelversion:
+	@echo $(KVER)
+
+__install:
+	@+$(MAKE) --no-print-directory -C tools/pvhv install DESTDIR=$(DEST) PREFIX=$(PREFIX)
+	@+$(MAKE) --no-print-directory -C $(KDIR) M=$(BUILD) $(MODINST) modules_install
+	install -D -m 644 build/guest/vmlinux $(LIBDIR)/pvhv/vmlinux-guest
+	install -D -m 644 tools/pvhv/60-pvhv.rules $(LIBDIR)/udev/rules.d/60-pvhv.rules
+	$(if $(DEST),,depmod $(KVER))
+
+uninstall:
+	@+$(MAKE) --no-print-directory -C tools/pvhv uninstall DESTDIR=$(DEST) PREFIX=$(PREFIX)
+	rm -f $(foreach m,pvhv pvhv-blkback pvhv-netback,$(DEST)/lib/modules/$(KVER)/extra/$(m).ko)
+	rm -f $(LIBDIR)/pvhv/vmlinux-guest $(LIBDIR)/udev/rules.d/60-pvhv.rules
+	@rmdir --ignore-fail-on-non-empty $(LIBDIR)/pvhv 2>/dev/null || true
+	$(if $(DEST),,depmod $(KVER))
+
 clean:
 	rm -rf build
 	@if [ -e tools/pvhv/Makefile ]; then $(MAKE) --no-print-directory -C tools/pvhv clean; fi
 
-.PHONY: all help setup module __module module-debug tools guest rootfs \
-	debug-kernel docs demo demo-debian bench check check-quick check-bochs clean
+.PHONY: all help setup module __module module-debug tools guest rootfs debug-kernel docs \
+	demo demo-debian bench check check-quick check-bochs install __install uninstall \
+	kernelversion clean

@@ -20,6 +20,7 @@
 
 struct net;
 struct file;
+struct workqueue_struct;
 struct pvhv_device;
 struct pvhv_event;
 
@@ -146,6 +147,8 @@ struct pvhv_transport {
  * @tp:		how to get there
  * @tp_data:	the transport's
  * @config:	backends on the host, else NULL
+ * @wq:		for work of this device that may wait for the peer's memory, which
+ *		may be long: on the host no other device's waits behind it
  * @state:	this side's, as last published
  * @peer_state:	the other side's, as last seen
  * @generation:	likewise
@@ -164,6 +167,7 @@ struct pvhv_device {
 	const struct pvhv_transport *tp;
 	void *tp_data;
 	const struct pvhv_device_config *config;
+	struct workqueue_struct *wq;
 	u32 state;
 	u32 peer_state;
 	u32 generation;
@@ -219,7 +223,8 @@ void pvhv_unregister_driver(struct pvhv_driver *drv);
  */
 struct pvhv_device *pvhv_bus_add(const struct pvhv_transport *tp, void *tp_data,
 				 const struct pvhv_device_info *info,
-				 const struct pvhv_device_config *config);
+				 const struct pvhv_device_config *config,
+				 struct workqueue_struct *wq);
 void pvhv_bus_changed(struct pvhv_device *dev, const struct pvhv_device_info *info);
 void pvhv_bus_remove(struct pvhv_device *dev);
 

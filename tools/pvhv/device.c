@@ -31,6 +31,19 @@ int device_ioctl(int fd, unsigned long request, unsigned long arg)
 	return rc < 0 ? -errno : rc;
 }
 
+unsigned int disk_max_queues(void)
+{
+	FILE *f = fopen(DISK_QUEUES_PATH, "re");
+	unsigned int nr;
+
+	if (!f)
+		return 0;
+	if (fscanf(f, "%u", &nr) != 1 || !nr)
+		nr = 1;		/* as the module takes a 0 */
+	fclose(f);
+	return nr;
+}
+
 /* An interface's ioctl, with the fields of @ifr that it needs filled in */
 static int interface_ioctl(unsigned long request, struct ifreq *ifr, const char *ifname)
 {

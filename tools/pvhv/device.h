@@ -9,11 +9,16 @@
 #include <sys/stat.h>
 
 #define DEVICE_PATH	"/dev/pvhv"
+/* queues of a disk at most */
+#define DISK_QUEUES_PATH "/sys/module/pvhv_blkback/parameters/max_queues"
 
 /* All: the result, or -errno. */
 int device_stat(struct stat *st);
 int device_open(void);
 int device_ioctl(int fd, unsigned long request, unsigned long arg);
+
+/* What pvhv-blkback takes; 0 if it is not loaded */
+unsigned int disk_max_queues(void);
 
 /* -ENODEV: there is no such interface */
 int interface_exists(const char *ifname);

@@ -180,6 +180,16 @@ static int set_up_interface(struct device *d, struct domain *dom, struct errmsg 
 	return 0;
 }
 
+static int check_queues(const struct device *d, struct errmsg *e)
+{
+	unsigned int most = disk_max_queues();
+
+	if (!most || d->disk.queues <= most)
+		return 0;
+	return errmsg_set(e, "queues=%u: pvhv-blkback takes at most %u, its parameter max_queues",
+			  d->disk.queues, most);
+}
+
 int device_plug(struct device *d, struct domain *dom, bool again, struct errmsg *e)
 {
 	struct pvhv_device_add request = {
@@ -199,6 +209,8 @@ int device_plug(struct device *d, struct domain *dom, bool again, struct errmsg 
 	memcpy(request.serial, d->disk.serial, sizeof(request.serial));
 	memcpy(request.ifname, d->net.ifname, sizeof(request.ifname));
 	memcpy(request.mac, d->net.mac, sizeof(request.mac));
+	if (!again && check_queues(d, e))
+		return -1;
 	for (;;) {
 		add = request;
 		rc = domain_device_add(dom, &add);
@@ -210,7 +222,9 @@ int device_plug(struct device *d, struct domain *dom, bool again, struct errmsg 
 		return add_error(d, rc, e);
 	d->id = add.id;
 	d->index = add.index;
-	if (d->class == PVHV_CLASS_NET && set_up_interface(d, dom, e)) {
+	/* the queues once more: the first disk loads the module */
+	if ((d->class == PVHV_CLASS_NET && set_up_interface(d, dom, e)) ||
+	    (!again && check_queues(d, e))) {
 		domain_device_remove(dom, d->id, true);
 		return -1;
 	}

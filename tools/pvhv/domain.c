@@ -24,6 +24,17 @@ static void on_kick(int sig)
 {
 }
 
+/* What a debugger, or a terminal that changes its size, may interrupt and must not end */
+static int device_ioctl_again(int fd, unsigned long request, unsigned long arg)
+{
+	int rc;
+
+	do
+		rc = device_ioctl(fd, request, arg);
+	while (rc == -EINTR);
+	return rc;
+}
+
 /* Stay here while the domain is paused. */
 static void park(struct vcpu *vcpu)
 {
@@ -112,7 +123,7 @@ int domain_create(struct domain *dom, int device, u8 *ram, u64 size, struct errm
 	int rc;
 
 	domain_init(dom);
-	rc = device_ioctl(device, PVHV_CREATE_DOMAIN, (unsigned long)&create);
+	rc = device_ioctl_again(device, PVHV_CREATE_DOMAIN, (unsigned long)&create);
 	if (rc < 0) {
 		errmsg_set(e, "the host refuses another domain: %s", strerror(-rc));
 		goto fail;
@@ -120,7 +131,7 @@ int domain_create(struct domain *dom, int device, u8 *ram, u64 size, struct errm
 	dom->fd = rc;
 	dom->domid = create.domid;
 
-	rc = device_ioctl(dom->fd, PVHV_SET_MEMORY, (unsigned long)&memory);
+	rc = device_ioctl_again(dom->fd, PVHV_SET_MEMORY, (unsigned long)&memory);
 	if (rc < 0) {
 		errmsg_set(e, "the host refuses %llu MiB of guest memory: %s", size / MIB,
 			   strerror(-rc));
@@ -228,7 +239,7 @@ void domain_destroy(struct domain *dom)
 
 int domain_control(struct domain *dom, unsigned int what)
 {
-	int rc = device_ioctl(dom->fd, PVHV_CONTROL, what);
+	int rc = device_ioctl_again(dom->fd, PVHV_CONTROL, what);
 
 	if (rc < 0)
 		return rc;
@@ -281,7 +292,7 @@ int domain_stats(struct domain *dom, struct pvhv_stat **out)
 
 int domain_device_add(struct domain *dom, struct pvhv_device_add *add)
 {
-	int rc = device_ioctl(dom->fd, PVHV_DEVICE_ADD, (unsigned long)add);
+	int rc = device_ioctl_again(dom->fd, PVHV_DEVICE_ADD, (unsigned long)add);
 
 	return rc < 0 ? rc : 0;
 }

@@ -126,6 +126,9 @@ static void check_platform(struct host *h)
 	if (!has_word(flags, "syscall"))
 		add(h, true, "unsupported-cpu", "use another machine",
 		    "the CPU has no SYSCALL");
+	if (!has_word(flags, "pge"))
+		add(h, true, "unsupported-cpu", "use another machine, or another CPU model for it",
+		    "the CPU has no global pages (PGE)");
 	/* QEMU and the clouds show sev_es to guests only when they are */
 	if (has_word(flags, "hypervisor") && has_word(flags, "sev_es"))
 		add(h, true, "sev-es", "use a virtual machine without SEV-ES",
@@ -136,6 +139,12 @@ static void check_platform(struct host *h)
 	if (has_word(flags, "fred"))
 		add(h, true, "fred", "boot with fred=off on the kernel's command line",
 		    "the kernel uses FRED event delivery");
+}
+
+static void check_refusal(struct host *h)
+{
+	check_kernel(h);
+	check_platform(h);
 }
 
 /* Is there a NAME.ko that modprobe would find? */
@@ -212,7 +221,11 @@ int host_open_device(struct host *h)
 
 	rc = device_stat(&st);
 	if (rc == -ENOENT) {
-		add_no_device(h);
+		/* "load it" is no help on a host that it refuses */
+		if (!h->nr)
+			check_refusal(h);
+		if (!h->nr)
+			add_no_device(h);
 		return -1;
 	}
 	if (rc == 0 && !S_ISCHR(st.st_mode)) {
@@ -335,8 +348,7 @@ bool host_check(struct host *h)
 	unsigned int i;
 	int fd;
 
-	check_kernel(h);
-	check_platform(h);
+	check_refusal(h);
 	if (h->with_device) {
 		fd = host_open_device(h);
 		if (fd >= 0)

@@ -40,8 +40,9 @@ void host_init(struct host *h);
 /* Look at everything. Returns true if guests can run. */
 bool host_check(struct host *h);
 /*
- * Open the device and get h->info. Returns the descriptor, or -1 with one
- * problem added.
+ * Open the device and get h->info. Returns the descriptor, or -1, and then there
+ * is a problem at least; without a device the first one is why the module would
+ * not load here, if that is known.
  */
 int host_open_device(struct host *h);
 

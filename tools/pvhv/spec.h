@@ -15,8 +15,8 @@
 
 #define SPEC_SERIAL_LEN	32
 #define SPEC_IFNAME_LEN	15
-#define DISK_MAX_QUEUES	PVHV_MAX_AREAS
-#define NET_MAX_QUEUES	(PVHV_MAX_AREAS / 2)
+#define DISK_MAX_QUEUES	PVHV_MAX_AREAS	/* the module's own limit may be lower */
+#define NET_MAX_QUEUES	8	/* PVHV_NET_MAX_QUEUES of drivers/pvhv/net/net.h */
 #define NET_MIN_MTU	68
 #define NET_MAX_MTU	65535
 

@@ -91,7 +91,7 @@ static void blkback_finish(struct blkback_req *req, u16 status)
 	list_add(&req->list, &q->free);
 	if (q->starved) {
 		q->starved = false;
-		queue_work(blkback_wq, &q->work);
+		queue_work(q->bd->dev->wq, &q->work);
 	}
 	if (!--q->in_flight)
 		wake_up(&q->drained);
@@ -131,7 +131,7 @@ void blkback_defer(struct blkback_req *req)
 	spin_lock_irqsave(&q->lock, flags);
 	q->stats[BLKBACK_DEFERRED]++;
 	spin_unlock_irqrestore(&q->lock, flags);
-	queue_work(blkback_wq, &req->work);
+	queue_work(q->bd->dev->wq, &req->work);
 }
 
 /* Get a request with room for @nr_segs, or NULL if that must wait (rule 2). */
@@ -339,8 +339,7 @@ static int blkback_take(struct blkback_queue *q, unsigned int items)
 	}
 
 	if (status == PVHV_BLK_S_INVALID)
-		dev_warn_ratelimited(&q->bd->dev->dev,
-				     "queue %u: the frontend sent a bad request\n", q->index);
+		dev_dbg(&q->bd->dev->dev, "queue %u: the frontend sent a bad request\n", q->index);
 	req->nr_segs = 0;
 	blkback_finish(req, status);
 	return slots;
@@ -423,7 +422,7 @@ static void blkback_queue_work(struct work_struct *work)
 	struct blkback_queue *q = container_of(work, struct blkback_queue, work);
 
 	if (blkback_event(q))
-		queue_work(blkback_wq, &q->work);
+		queue_work(q->bd->dev->wq, &q->work);
 }
 
 static void blkback_queue_free(struct blkback_queue *q)
@@ -510,7 +509,7 @@ void blkback_queue_start(struct blkback_queue *q)
 	q->stopped = false;
 	mutex_unlock(&q->mutex);
 	/* for what was sent before, whose event found the queue stopped */
-	queue_work(blkback_wq, &q->work);
+	queue_work(q->bd->dev->wq, &q->work);
 }
 
 /**

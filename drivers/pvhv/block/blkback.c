@@ -27,8 +27,6 @@ static unsigned int max_segments = PVHV_BLK_MAX_SEGS;
 module_param(max_segments, uint, 0644);
 MODULE_PARM_DESC(max_segments, "segments that a frontend is told to put into a request (256)");
 
-struct workqueue_struct *blkback_wq;
-
 static unsigned int blkback_max_queues(const struct blkback *bd)
 {
 	unsigned int nr = READ_ONCE(max_queues);
@@ -195,7 +193,7 @@ void blkback_fault(struct blkback *bd, const char *why)
 {
 	WRITE_ONCE(bd->fault, why);
 	dev_warn_ratelimited(&bd->dev->dev, "closed: %s\n", why);
-	queue_work(blkback_wq, &bd->fault_work);
+	queue_work(bd->dev->wq, &bd->fault_work);
 }
 
 static void blkback_changed(struct pvhv_device *dev)
@@ -469,22 +467,13 @@ static struct pvhv_driver blkback_driver = {
 
 static int __init blkback_init(void)
 {
-	int err;
-
-	blkback_wq = alloc_workqueue("pvhv-blkback", WQ_UNBOUND, 0);
-	if (!blkback_wq)
-		return -ENOMEM;
-	err = pvhv_register_driver(&blkback_driver);
-	if (err)
-		destroy_workqueue(blkback_wq);
-	return err;
+	return pvhv_register_driver(&blkback_driver);
 }
 module_init(blkback_init);
 
 static void __exit blkback_exit(void)
 {
 	pvhv_unregister_driver(&blkback_driver);
-	destroy_workqueue(blkback_wq);
 }
 module_exit(blkback_exit);
 

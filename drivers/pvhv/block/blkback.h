@@ -193,7 +193,6 @@ struct blkback {
 };
 
 /* blkback.c */
-extern struct workqueue_struct *blkback_wq;
 void blkback_fault(struct blkback *bd, const char *why);
 
 /* blkback-io.c */

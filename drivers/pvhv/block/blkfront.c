@@ -132,7 +132,8 @@ static int blkfront_alloc_disk(struct blkfront *bf)
 	struct gendisk *disk;
 	int err;
 
-	err = blkfront_index(bf);
+	/* It has one already if the memory did not suffice the last time. */
+	err = bf->index < 0 ? blkfront_index(bf) : bf->index;
 	if (err < 0)
 		return err;
 	bf->index = err;
@@ -489,7 +490,7 @@ static void blkfront_changed(struct pvhv_device *dev)
 		break;
 	}
 	if (err) {
-		dev_err(&dev->dev, "cannot connect: error %d\n", err);
+		dev_err_ratelimited(&dev->dev, "cannot connect: error %d\n", err);
 		blkfront_close(bf);
 	}
 out:
@@ -540,15 +541,18 @@ static void blkfront_remove(struct pvhv_device *dev)
 	cancel_work_sync(&bf->add_work);
 	cancel_work_sync(&bf->close_work);
 
-	if (!bf->disk) {
+	if (!bf->disk_added) {
+		/* A disk that was never added needs its tags to the end, and does not free us. */
+		if (bf->disk) {
+			put_disk(bf->disk);
+			blk_mq_free_tag_set(&bf->tag_set);
+		}
 		blkfront_free(bf);
 		return;
 	}
-	if (bf->disk_added) {
-		/* What is mounted sees errors. */
-		blk_mark_disk_dead(bf->disk);
-		del_gendisk(bf->disk);
-	}
+	/* What is mounted sees errors. */
+	blk_mark_disk_dead(bf->disk);
+	del_gendisk(bf->disk);
 	blk_mq_free_tag_set(&bf->tag_set);
 	put_disk(bf->disk);
 }

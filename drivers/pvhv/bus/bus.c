@@ -197,7 +197,7 @@ static void call_changed(struct pvhv_bus_device *b)
 
 	spin_lock_irqsave(&b->lock, flags);
 	if (!b->going)
-		queue_work(bus_wq, &b->work);
+		queue_work(b->pd.wq, &b->work);
 	spin_unlock_irqrestore(&b->lock, flags);
 }
 
@@ -291,6 +291,7 @@ static void pvhv_device_release(struct device *dev)
  * @tp_data:	@tp_data of the device, the transport's own
  * @info:	what it is, and the other side's state
  * @config:	@config of the device; must stay until pvhv_bus_remove() returns
+ * @wq:		@wq of the device; likewise; NULL: the bus's
  *
  * May sleep, and may probe a driver before it returns. The transport must be
  * able to serve @tp for the device from now on, until pvhv_bus_remove() returns;
@@ -301,7 +302,8 @@ static void pvhv_device_release(struct device *dev)
  */
 struct pvhv_device *pvhv_bus_add(const struct pvhv_transport *tp, void *tp_data,
 				 const struct pvhv_device_info *info,
-				 const struct pvhv_device_config *config)
+				 const struct pvhv_device_config *config,
+				 struct workqueue_struct *wq)
 {
 	struct pvhv_bus_device *b = kzalloc(sizeof(*b), GFP_KERNEL);
 	struct pvhv_device *pd;
@@ -324,6 +326,7 @@ struct pvhv_device *pvhv_bus_add(const struct pvhv_transport *tp, void *tp_data,
 	pd->tp = tp;
 	pd->tp_data = tp_data;
 	pd->config = config;
+	pd->wq = wq ?: bus_wq;
 	pd->state = PVHV_DEV_INITIALISING;
 	pd->peer_state = info->state;
 	pd->generation = info->generation;
@@ -391,7 +394,7 @@ void pvhv_bus_remove(struct pvhv_device *dev)
 }
 EXPORT_SYMBOL_GPL(pvhv_bus_remove);
 
-/* Wait for the calls of changed() that are due now */
+/* Wait for the calls of changed() that are due now, on the bus's queue */
 void pvhv_bus_flush(void)
 {
 	flush_workqueue(bus_wq);

@@ -40,8 +40,11 @@ long pvhv_hc_console_write(struct pvhv_vcpu *v, const u64 *a)
 		size_t n = min_t(u64, a[1] - done, sizeof(buf));
 		unsigned int room;
 
-		if (pvhv_copy_from_guest(v, buf, a[0] + done, n))
-			return done ? done : -PVHV_EFAULT;
+		if (pvhv_copy_from_guest(v, buf, a[0] + done, n)) {
+			if (!done)
+				return -PVHV_EFAULT;
+			break;
+		}
 		spin_lock(&c->lock);
 		room = kfifo_in(&c->out, buf, n);
 		c->starved |= room < n;

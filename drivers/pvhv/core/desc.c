@@ -85,9 +85,16 @@ static int map_ldt(struct pvhv_vcpu *v)
 		ret = pvhv_window_map(v->domain, v->id, PVHV_WINDOW_LDT + i,
 				      virt_to_page((void *)v->ldt + i * PAGE_SIZE));
 		if (ret)
-			return ret;
+			goto unmap;
 	}
 	return 0;
+
+unmap:
+	while (i--)
+		pvhv_window_map(v->domain, v->id, PVHV_WINDOW_LDT + i, NULL);
+	free_pages_exact(v->ldt, PVHV_LDT_PAGES * PAGE_SIZE);
+	v->ldt = NULL;
+	return ret;
 }
 
 /**

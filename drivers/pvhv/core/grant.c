@@ -406,8 +406,7 @@ long pvhv_hc_grant_copy(struct pvhv_vcpu *v, const u64 *a)
 	struct pvhv_grant_copy *c;
 	u32 i, n;
 
-	if (!a[1] || a[1] > PVHV_GRANT_COPY_MAX || a[0] % 8 ||
-	    (a[0] & ~PAGE_MASK) + a[1] * sizeof(*c) > PAGE_SIZE)
+	if (!a[1] || a[1] > PVHV_GRANT_COPY_MAX || !pvhv_in_one_page(a[0], a[1] * sizeof(*c)))
 		return -PVHV_EINVAL;
 	if (!s->count) {
 		if (pvhv_copy_from_guest(v, s->entries, a[0], a[1] * sizeof(*c)))

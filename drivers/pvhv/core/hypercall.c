@@ -10,7 +10,6 @@
  */
 #include <linux/nospec.h>
 #include <linux/ktime.h>
-#include <asm/trapnr.h>
 
 #include "pvhv.h"
 #include "trace.h"
@@ -47,16 +46,11 @@ static long flush_step(struct pvhv_vcpu *v, int ret)
 	return mmu_result(v, ret);
 }
 
-static long hc_vcpu_setup(struct pvhv_vcpu *v, const u64 *a)
-{
-	return v->loaded ? need_sleep(v) : pvhv_hc_vcpu_setup(v, a);
-}
-
 static long hc_load_cr3(struct pvhv_vcpu *v, const u64 *a)
 {
 	bool all = a[3] & PVHV_CR3_FLUSH_ALL;
 
-	if (a[3] & ~(u64)PVHV_CR3_FLUSH_ALL || (all && a[1]) || !pvhv_root_ok(v->domain, a[0]))
+	if (!pvhv_load_cr3_args_ok(a) || !pvhv_root_ok(v->domain, a[0]))
 		return -PVHV_EINVAL;
 	return flush_step(v, pvhv_mmu_load_root(&v->domain->mmu, &v->mmu, a[0], a[1], a[2], all,
 						&v->flush));
@@ -64,8 +58,7 @@ static long hc_load_cr3(struct pvhv_vcpu *v, const u64 *a)
 
 static long hc_flush_range(struct pvhv_vcpu *v, const u64 *a)
 {
-	if (a[3] & ~(u64)PVHV_FLUSH_FREED_TABLES || a[0] >= a[1] ||
-	    !pvhv_canonical(a[0]) || !pvhv_canonical(a[1] - 1))
+	if (!pvhv_flush_range_args_ok(a))
 		return -PVHV_EINVAL;
 	return flush_step(v, pvhv_mmu_flush_range_step(&v->domain->mmu, &v->mmu, a[0], a[1], a[2],
 						       a[3], &v->flush));
@@ -73,7 +66,7 @@ static long hc_flush_range(struct pvhv_vcpu *v, const u64 *a)
 
 static long hc_flush_all(struct pvhv_vcpu *v, const u64 *a)
 {
-	if (a[1] & ~(u64)(PVHV_FLUSH_USER | PVHV_FLUSH_KERNEL))
+	if (!pvhv_flush_all_args_ok(a))
 		return -PVHV_EINVAL;
 	return flush_step(v, pvhv_mmu_flush_all_step(&v->domain->mmu, &v->mmu, a[0], a[1],
 						     &v->flush));
@@ -127,11 +120,6 @@ static long hc_halt(struct pvhv_vcpu *v, const u64 *a)
 static long hc_yield(struct pvhv_vcpu *v, const u64 *a)
 {
 	return HC_YIELD;
-}
-
-static long hc_set_clock(struct pvhv_vcpu *v, const u64 *a)
-{
-	return v->loaded ? need_sleep(v) : pvhv_hc_set_clock(v, a);
 }
 
 static long hc_get_time(struct pvhv_vcpu *v, const u64 *a)
@@ -254,8 +242,7 @@ static long hc_send_ipi(struct pvhv_vcpu *v, const u64 *a)
 	unsigned long mask = a[1];
 	unsigned int bit;
 
-	/* Below 32 are exceptions; 2 is NMI */
-	if (a[0] >= PVHV_MAX_VCPUS || a[2] > 255 || (a[2] < 32 && a[2] != X86_TRAP_NMI))
+	if (!pvhv_send_ipi_args_ok(a))
 		return -PVHV_EINVAL;
 	for_each_set_bit(bit, &mask, 64) {
 		u64 id = a[0] + bit;
@@ -266,7 +253,7 @@ static long hc_send_ipi(struct pvhv_vcpu *v, const u64 *a)
 		to = READ_ONCE(d->vcpus[array_index_nospec(id, PVHV_MAX_VCPUS)]);
 		if (!to)
 			return -PVHV_ENOENT;
-		if (a[2] == X86_TRAP_NMI)
+		if (a[2] == PVHV_VECTOR_NMI)
 			pvhv_raise_nmi(to);
 		else
 			pvhv_raise(to, a[2]);
@@ -279,32 +266,17 @@ static long hc_get_causes(struct pvhv_vcpu *v, const u64 *a)
 	return xchg(&v->domain->causes, 0);
 }
 
-static long hc_set_tls(struct pvhv_vcpu *v, const u64 *a)
-{
-	return pvhv_hc_set_tls(v, a);
-}
-
-static long hc_set_ldt(struct pvhv_vcpu *v, const u64 *a)
-{
-	return v->loaded ? need_sleep(v) : pvhv_hc_set_ldt(v, a);
-}
-
-static long hc_console_write(struct pvhv_vcpu *v, const u64 *a)
-{
-	return v->loaded ? need_sleep(v) : pvhv_hc_console_write(v, a);
-}
-
-static long hc_console_read(struct pvhv_vcpu *v, const u64 *a)
-{
-	return v->loaded ? need_sleep(v) : pvhv_hc_console_read(v, a);
-}
-
 #define SLEEPS(name)							\
 static long hc_##name(struct pvhv_vcpu *v, const u64 *a)		\
 {									\
 	return v->loaded ? need_sleep(v) : pvhv_hc_##name(v, a);	\
 }
 
+SLEEPS(vcpu_setup)
+SLEEPS(set_clock)
+SLEEPS(set_ldt)
+SLEEPS(console_write)
+SLEEPS(console_read)
 SLEEPS(event_setup)
 SLEEPS(event_alloc)
 SLEEPS(event_bind)
@@ -363,7 +335,7 @@ static const struct hypercall {
 	HC(CONSOLE_READ,	hc_console_read,	0),
 	HC(SHUTDOWN,		hc_shutdown,		0),
 	HC(MULTICALL,		hc_multicall,		0),
-	HC(SET_TLS,		hc_set_tls,		MULTI),
+	HC(SET_TLS,		pvhv_hc_set_tls,	MULTI),
 	HC(SET_LDT,		hc_set_ldt,		0),
 	HC(LOAD_GS_INDEX,	pvhv_hc_load_gs_index,	MULTI),
 	HC(SET_BASE,		hc_set_base,		MULTI),
@@ -411,8 +383,7 @@ static long hc_multicall(struct pvhv_vcpu *v, const u64 *a)
 	struct pvhv_multicall *e;
 	long ret;
 
-	if (!a[1] || a[1] > PVHV_MULTICALL_MAX || a[0] % 8 ||
-	    (a[0] & ~PAGE_MASK) + a[1] * sizeof(*e) > PAGE_SIZE)
+	if (!pvhv_multicall_args_ok(a))
 		return -PVHV_EINVAL;
 	if (v->loaded)
 		return need_sleep(v);

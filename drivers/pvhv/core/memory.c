@@ -130,7 +130,7 @@ int pvhv_gfn_to_pfn(struct pvhv_mmu *mmu, u64 gfn, bool write, u64 *pfn, bool *w
 	}
 
 	seq = READ_ONCE(m->invalidate_seq);
-	/* Pairs with the locked section of notifier_end() */
+	/* Pairs with the locked section of range_end() */
 	smp_rmb();
 	hva = s->hva + ((gfn - s->gfn) << PAGE_SHIFT);
 	if (get_user_pages_fast_only(hva, 1, FOLL_WRITE, &page) != 1) {
@@ -207,11 +207,35 @@ void pvhv_mmu_host_flush(struct pvhv_mmu *mmu)
 
 /* ---- the notifier ---- */
 
-typedef void (*range_fn)(struct pvhv_domain *d, struct pvhv_slot *s, u64 first, u64 last);
+/*
+ * A slot must not appear between the start of an invalidation and its end, or the end
+ * lowers counts that the start did not raise. So all that go on are counted, whatever
+ * they touch, and pvhv_set_memory() waits until there is none.
+ */
+static void invalidation_starts(struct pvhv_memory_map *m)
+{
+	spin_lock(&m->lock);
+	m->invalidations++;
+	spin_unlock(&m->lock);
+}
+
+static void invalidation_ends(struct pvhv_memory_map *m)
+{
+	bool last;
+
+	spin_lock(&m->lock);
+	last = !--m->invalidations;
+	spin_unlock(&m->lock);
+	if (last)
+		wake_up(&m->no_invalidation);
+}
+
+typedef void (*range_fn)(struct pvhv_domain *d, struct pvhv_slot *s, u64 first, u64 last,
+			 bool may_sleep);
 
 /* Call fn for the guest pages of each slot within [start, end) of the owner. */
 static void call_in_range(struct pvhv_domain *d, unsigned long start, unsigned long end,
-			  range_fn fn)
+			  range_fn fn, bool may_sleep)
 {
 	struct pvhv_memory_map *m = &d->memory;
 	int i, n = READ_ONCE(m->nr_slots);
@@ -223,11 +247,12 @@ static void call_in_range(struct pvhv_domain *d, unsigned long start, unsigned l
 
 		if (from < to)
 			fn(d, s, s->gfn + ((from - s->hva) >> PAGE_SHIFT),
-			   s->gfn + ((to - 1 - s->hva) >> PAGE_SHIFT));
+			   s->gfn + ((to - 1 - s->hva) >> PAGE_SHIFT), may_sleep);
 	}
 }
 
-static void range_begin(struct pvhv_domain *d, struct pvhv_slot *s, u64 first, u64 last)
+static void range_begin(struct pvhv_domain *d, struct pvhv_slot *s, u64 first, u64 last,
+			bool may_sleep)
 {
 	u64 gfn;
 
@@ -235,12 +260,16 @@ static void range_begin(struct pvhv_domain *d, struct pvhv_slot *s, u64 first, u
 	d->memory.invalidate_count++;
 	spin_unlock(&d->memory.lock);
 	/* From now on nobody remembers anything, so there is no hurry. */
-	for (gfn = first; gfn <= last; gfn++)
+	for (gfn = first; gfn <= last; gfn++) {
 		WRITE_ONCE(s->gfns[gfn - s->gfn].pfn, 0);
-	pvhv_mmu_invalidate_begin(&d->mmu, first, last);
+		if (may_sleep && !(gfn % PVHV_MMU_RMAP_STRIPE))
+			cond_resched();
+	}
+	pvhv_mmu_invalidate_begin(&d->mmu, first, last, may_sleep);
 }
 
-static void range_end(struct pvhv_domain *d, struct pvhv_slot *s, u64 first, u64 last)
+static void range_end(struct pvhv_domain *d, struct pvhv_slot *s, u64 first, u64 last,
+		      bool may_sleep)
 {
 	pvhv_mmu_invalidate_end(&d->mmu, first, last);
 	spin_lock(&d->memory.lock);
@@ -265,9 +294,11 @@ static int notifier_start(struct mmu_notifier *mn, const struct mmu_notifier_ran
 {
 	struct pvhv_domain *d = container_of(mn, struct pvhv_domain, memory.notifier);
 
+	invalidation_starts(&d->memory);
 	if (!touches(d, range->start, range->end))
 		return 0;
-	call_in_range(d, range->start, range->end, range_begin);
+	call_in_range(d, range->start, range->end, range_begin,
+		      mmu_notifier_range_blockable(range));
 	/* Entries gone or not, a TLB may hold the page: see mmu.h */
 	pvhv_mmu_host_flush(&d->mmu);
 	return 0;
@@ -277,7 +308,8 @@ static void notifier_end(struct mmu_notifier *mn, const struct mmu_notifier_rang
 {
 	struct pvhv_domain *d = container_of(mn, struct pvhv_domain, memory.notifier);
 
-	call_in_range(d, range->start, range->end, range_end);
+	call_in_range(d, range->start, range->end, range_end, false);
+	invalidation_ends(&d->memory);
 }
 
 /* The address space dies, maybe before our descriptors are closed. */
@@ -286,9 +318,11 @@ static void notifier_release(struct mmu_notifier *mn, struct mm_struct *mm)
 	struct pvhv_domain *d = container_of(mn, struct pvhv_domain, memory.notifier);
 
 	pvhv_domain_end(d, PVHV_STATE_KILLED, PVHV_CRASH_NONE, "its process has ended");
-	call_in_range(d, 0, ULONG_MAX, range_begin);
+	invalidation_starts(&d->memory);
+	call_in_range(d, 0, ULONG_MAX, range_begin, true);
 	pvhv_mmu_host_flush(&d->mmu);
-	call_in_range(d, 0, ULONG_MAX, range_end);
+	call_in_range(d, 0, ULONG_MAX, range_end, false);
+	invalidation_ends(&d->memory);
 }
 
 static const struct mmu_notifier_ops notifier_ops = {
@@ -305,6 +339,7 @@ int pvhv_memory_init(struct pvhv_domain *d)
 	int ret;
 
 	spin_lock_init(&m->lock);
+	init_waitqueue_head(&m->no_invalidation);
 	m->notifier.ops = &notifier_ops;
 	ret = mmu_notifier_register(&m->notifier, d->mm);
 	m->notifier_on = !ret;
@@ -336,12 +371,30 @@ static bool overlap(u64 a, u64 alen, u64 b, u64 blen)
 	return a < b + blen && b < a + alen;
 }
 
+/* See invalidation_starts(). What goes on is another thread's, which needs no lock of ours. */
+static int publish_slot(struct pvhv_memory_map *m)
+{
+	bool done = false;
+
+	while (!done) {
+		if (wait_event_interruptible(m->no_invalidation, !READ_ONCE(m->invalidations)))
+			return -EINTR;
+		spin_lock(&m->lock);
+		done = !m->invalidations;
+		/* The notifier and vCPUs look without a lock. */
+		if (done)
+			smp_store_release(&m->nr_slots, m->nr_slots + 1);
+		spin_unlock(&m->lock);
+	}
+	return 0;
+}
+
 /**
  * pvhv_set_memory - PVHV_SET_MEMORY
  * @d:	the domain
  * @u:	checked for zero padding by the caller
  *
- * Return: 0, -EINVAL, -EEXIST, -EBUSY once a vCPU has run, -ENOMEM.
+ * Return: 0, -EINVAL, -EEXIST, -EBUSY once a vCPU has run, -ENOMEM, -EINTR.
  */
 int pvhv_set_memory(struct pvhv_domain *d, const struct pvhv_memory *u)
 {
@@ -372,16 +425,19 @@ int pvhv_set_memory(struct pvhv_domain *d, const struct pvhv_memory *u)
 		goto out;
 	ret = -EEXIST;
 	for (i = 0; i < m->nr_slots; i++)
-		if (overlap(s.gfn, s.nr, m->slots[i].gfn, m->slots[i].nr))
+		if (overlap(s.gfn, s.nr, m->slots[i].gfn, m->slots[i].nr) ||
+		    overlap(s.hva, u->size, m->slots[i].hva, m->slots[i].nr << PAGE_SHIFT))
 			goto out;
 	ret = -ENOMEM;
-	s.gfns = __vmalloc(array_size(s.nr, sizeof(*s.gfns)), GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+	s.gfns = __vmalloc(array_size(s.nr, sizeof(*s.gfns)),
+			   GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NOWARN);
 	if (!s.gfns)
 		goto out;
 	m->slots[m->nr_slots] = s;
-	/* The notifier and vCPUs look without a lock. */
-	smp_store_release(&m->nr_slots, m->nr_slots + 1);
-	ret = 0;
+
+	ret = publish_slot(m);
+	if (ret)
+		vfree(s.gfns);
 out:
 	mutex_unlock(&d->lock);
 	return ret;

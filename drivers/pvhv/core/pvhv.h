@@ -21,6 +21,7 @@
 #include <pvhv/vcpu_page.h>
 #include "../../../arch/x86/pvhv/host/switcher.h"
 #include "../mmu/mmu.h"
+#include "hypercall_check.h"
 #include "split.h"
 
 struct pvhv_domain;
@@ -107,8 +108,9 @@ struct pvhv_host_state {
 	u64 star, lstar, cstar, fmask, sysenter_cs, tsc_aux;
 	u16 ds, es, fs, gs, ldt;
 	u32 pkru;
-	unsigned long dr[4], dr7;
+	bool syscall_msrs;	/* they are in the CPU */
 	unsigned long cr4;
+	u64 pebs_enable, debugctl;
 };
 
 struct pvhv_vcpu {
@@ -203,9 +205,11 @@ struct pvhv_memory_map {
 	int nr_slots;
 	struct pvhv_slot slots[PVHV_MAX_MEMORY_SLOTS];
 	/* Notifier against lookup: as in KVM, see pvhv_gfn_to_pfn() */
-	spinlock_t lock;		/* invalidate_xxx, gfns[].pfn */
+	spinlock_t lock;		/* invalidat*, gfns[].pfn */
 	unsigned long invalidate_seq;
 	long invalidate_count;
+	unsigned long invalidations;	/* that go on, whatever they touch */
+	wait_queue_head_t no_invalidation;
 	struct mmu_notifier notifier;
 	bool notifier_on;
 };
@@ -236,7 +240,6 @@ struct pvhv_domain {
 
 	struct mutex lock;		/* memory, vCPU creation, LDT and page registration */
 	struct pvhv_vcpu *vcpus[PVHV_MAX_VCPUS];
-	int nr_vcpus;
 
 	struct pvhv_memory_map memory;
 	struct pvhv_mmu mmu;
@@ -356,7 +359,7 @@ void pvhv_mm_detach(struct mm_struct *mm);
 
 bool pvhv_host_has_int80(void);
 
-void pvhv_load(struct pvhv_vcpu *v);
+bool pvhv_load(struct pvhv_vcpu *v);
 void pvhv_put(struct pvhv_vcpu *v);
 void pvhv_enter(struct pvhv_vcpu *v);
 void pvhv_reload_segments(struct pvhv_vcpu *v);
@@ -374,12 +377,6 @@ bool pvhv_set_xcr0(struct pvhv_vcpu *v, u64 val);
 int pvhv_invlpg(struct pvhv_vcpu *v, u64 gva);
 long pvhv_set_debugreg(struct pvhv_vcpu *v, u64 nr, u64 val);
 long pvhv_get_debugreg(struct pvhv_vcpu *v, u64 nr, u64 *val);
-
-/* Canonical in four-level paging, which is what guests have */
-static inline bool pvhv_canonical(u64 va)
-{
-	return (u64)((s64)(va << 16) >> 16) == va;
-}
 
 /* In the PML4 slots that are ours */
 static inline bool pvhv_in_hole(u64 va)

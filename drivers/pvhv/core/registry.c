@@ -83,6 +83,14 @@ static void set_flags(struct pvhv_rdev *rd, u32 flags)
 
 /* ---- the end ---- */
 
+static void free_work(struct work_struct *work)
+{
+	struct pvhv_rdev *rd = container_of(work, struct pvhv_rdev, free);
+
+	destroy_workqueue(rd->wq);
+	kfree(rd);
+}
+
 static void rdev_free(struct pvhv_rdev *rd)
 {
 	kfree(rd->side[F].props);
@@ -92,7 +100,8 @@ static void rdev_free(struct pvhv_rdev *rd)
 	if (rd->config.net)
 		put_net(rd->config.net);
 	pvhv_grant_table_put(rd->grants);
-	kfree(rd);
+	/* We may be on its queue. */
+	queue_work(pvhv_wq, &rd->free);
 }
 
 /* Out of the list. The bus does not know it any more. */
@@ -134,7 +143,7 @@ static void start_remove(struct pvhv_rdev *rd)
 	if (rd->removing || !rd->visible)
 		return;
 	rd->removing = true;
-	queue_work(pvhv_wq, &rd->remove);
+	queue_work(rd->wq, &rd->remove);
 }
 
 /* Has everybody let go who was asked to? */
@@ -241,7 +250,6 @@ static int publish(struct pvhv_rdev *rd, u32 role, u32 state, const struct pvhv_
 	return 0;
 }
 
-/* See pvhv_registry_publish(), which is this with registry_lock. */
 /**
  * pvhv_registry_publish - publish a side of a device
  * @rd:		the device; the caller sees to it that it stays
@@ -504,7 +512,7 @@ static int put_on_bus(struct pvhv_rdev *rd)
 	int ret;
 
 	fill_info(rd, B, &info);
-	bus = pvhv_bus_add(&pvhv_host_transport, rd, &info, &rd->config);
+	bus = pvhv_bus_add(&pvhv_host_transport, rd, &info, &rd->config, rd->wq);
 	if (IS_ERR(bus))
 		return PTR_ERR(bus);
 	ret = driver_result(bus);
@@ -526,6 +534,13 @@ static int add_device(struct pvhv_domain *d, struct pvhv_device_add *a)
 
 	if (!rd)
 		return -ENOMEM;
+	/* With a rescuer: a loop of swap and guests must not be its end. */
+	rd->wq = alloc_workqueue("pvhv%u-dev", WQ_UNBOUND | WQ_MEM_RECLAIM, 0,
+				 (__force u32)pvhv_domid(d));
+	if (!rd->wq) {
+		kfree(rd);
+		return -ENOMEM;
+	}
 	rd->class = a->class;
 	rd->flags = PVHV_DEV_ONLINE;
 	rd->side[F].domid = pvhv_domid(d);
@@ -534,6 +549,7 @@ static int add_device(struct pvhv_domain *d, struct pvhv_device_add *a)
 	rd->side[B].domid = PVHV_DOMID_HOST;
 	rd->side[B].state = PVHV_DEV_INITIALISING;
 	INIT_WORK(&rd->remove, remove_work);
+	INIT_WORK(&rd->free, free_work);
 	refcount_inc(&d->grants->ref);
 	rd->grants = d->grants;
 

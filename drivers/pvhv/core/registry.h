@@ -39,7 +39,10 @@ struct pvhv_rside {
  * @bus:	the backend's on the host
  * @config:	for it
  * @grants:	the frontend's
- * @remove:	takes it from the bus, then away
+ * @wq:		its own: what its backend does there may wait for the owner's memory,
+ *		which may be a file system that does not answer
+ * @remove:	takes it from the bus, then away; on @wq
+ * @free:	the end of @wq
  */
 struct pvhv_rdev {
 	struct list_head list;
@@ -53,7 +56,9 @@ struct pvhv_rdev {
 	struct pvhv_device *bus;
 	struct pvhv_device_config config;
 	struct pvhv_grant_table *grants;
+	struct workqueue_struct *wq;
 	struct work_struct remove;
+	struct work_struct free;
 };
 
 int pvhv_registry_publish(struct pvhv_rdev *rd, u32 role, u32 state,

@@ -10,17 +10,6 @@
 #include "../mmu/access.h"
 #include "../../../arch/x86/pvhv/host/area.h"
 
-static bool setup_ok(const struct pvhv_vcpu_setup *s)
-{
-	return !s->flags && !memchr_inv(s->reserved, 0, sizeof(s->reserved)) &&
-	       !(s->page_gpa & ~PAGE_MASK) &&
-	       pvhv_canonical(s->kernel_gs_base) && pvhv_canonical(s->entry_syscall) &&
-	       pvhv_canonical(s->entry_event_user) && pvhv_canonical(s->entry_event_kernel) &&
-	       pvhv_canonical(s->entry_double_fault) && pvhv_canonical(s->df_stack) &&
-	       pvhv_canonical(s->ret_user_sysret) && pvhv_canonical(s->ret_user_iret) &&
-	       pvhv_canonical(s->ret_kernel);
-}
-
 /**
  * pvhv_hc_vcpu_setup - PVHV_HC_VCPU_SETUP
  * @v:	the vCPU, not loaded
@@ -35,11 +24,11 @@ long pvhv_hc_vcpu_setup(struct pvhv_vcpu *v, const u64 *a)
 	u8 vif = 0;
 	int ret;
 
-	if (a[0] % 8 || (a[0] & ~PAGE_MASK) + sizeof(s) > PAGE_SIZE)
+	if (!pvhv_in_one_page(a[0], sizeof(s)))
 		return -PVHV_EINVAL;
 	if (pvhv_copy_from_guest(v, &s, a[0], sizeof(s)))
 		return -PVHV_EFAULT;
-	if (!setup_ok(&s))
+	if (!pvhv_vcpu_setup_ok(&s))
 		return -PVHV_EINVAL;
 	page = pvhv_pin_guest_page(d, s.page_gpa);
 	if (IS_ERR(page))

@@ -87,13 +87,9 @@ static const struct counter mmu_counters[] = {
 /* Add up the counters of a vCPU into @out, and its MMU's into @mmu. */
 static void add_vcpu(struct pvhv_vcpu *v, struct pvhv_stat *out, struct pvhv_mmu_stats *mmu)
 {
-	struct sw_guest *g = READ_ONCE(v->guest);
 	struct pvhv_vcpu_stats s = v->stats;
 	int i;
 
-	/* These are counted where C does not come by. */
-	s.syscalls_direct += READ_ONCE(g->nr_syscalls);
-	s.returns_direct += READ_ONCE(g->nr_returns);
 	for (i = 0; i < ARRAY_SIZE(vcpu_counters); i++)
 		out[i].value += *(u64 *)((void *)&s + vcpu_counters[i].offset);
 	pvhv_mmu_add_stats(mmu, &v->mmu.stats);

@@ -9,6 +9,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <asm/irq_vectors.h>
+#include <asm/pkru.h>
 #include <asm/processor-flags.h>
 #include <asm/trapnr.h>
 
@@ -48,6 +49,11 @@ static enum pvhv_next page_fault(struct pvhv_vcpu *v)
 		return PVHV_RETRY_SLOW;
 	}
 	v->stats.exit_page_fault++;
+	if (unlikely(err & PVHV_PF_PK)) {
+		/* Not the guest's to set, but WRPKRU cannot be trapped. */
+		write_pkru(0);
+		return PVHV_CONTINUE;
+	}
 	if (v->guest->user_mode)
 		access |= PVHV_ACC_USER;
 	if (unlikely(!pvhv_canonical(gva))) {
@@ -260,7 +266,9 @@ static int run(struct pvhv_vcpu *v)
 				do_slow(v);
 				break;
 			}
-			pvhv_load(v);
+			/* Back to user mode, where KVM gives back what it has borrowed. */
+			if (!pvhv_load(v))
+				return -EINTR;
 			v->next = run_loaded(v);
 			pvhv_put(v);
 			break;
@@ -330,7 +338,7 @@ static void get_regs(struct pvhv_vcpu *v, struct pvhv_vcpu_regs *u)
 		.r12 = r->r12, .r13 = r->r13, .r14 = r->r14, .r15 = r->r15,
 		.rip = r->ip, .rflags = r->flags,
 		.fs_base = g->fs_base, .gs_base = g->gs_base,
-		.cr2 = v->page ? v->page->cr2 : 0, .cr3 = pvhv_mmu_cr3(&v->mmu),
+		.cr2 = v->page ? v->page->cr2 : 0, .cr3 = v->started ? pvhv_mmu_cr3(&v->mmu) : 0,
 		.cs = r->cs, .ds = g->ds, .es = g->es, .fs = g->fs, .gs = g->gs,
 		.ss = r->ss, .mode = g->user_mode,
 	};
@@ -446,13 +454,13 @@ static const struct file_operations vcpu_fops = {
  * @d:	the domain
  * @id:	number of the vCPU
  *
- * Return: a descriptor, or -EINVAL, -EEXIST, -ENOMEM and what anon_inode_getfd()
- * returns.
+ * Return: a descriptor, or -EINVAL, -EEXIST, -ENOMEM, -EMFILE, -ENFILE.
  */
 int pvhv_create_vcpu(struct pvhv_domain *d, unsigned long id)
 {
 	struct pvhv_vcpu *v;
-	int ret;
+	struct file *file;
+	int fd, ret;
 
 	/* One, until the guest can start others (PVHV_HC_VCPU_UP). */
 	if (id >= PVHV_MAX_VCPUS_NOW)
@@ -481,17 +489,24 @@ int pvhv_create_vcpu(struct pvhv_domain *d, unsigned long id)
 		goto free;
 	pvhv_mmu_vcpu_init(&v->mmu);
 
-	kref_get(&d->ref);
-	ret = anon_inode_getfd("pvhv-vcpu", &vcpu_fops, v, O_RDWR | O_CLOEXEC);
-	if (ret < 0) {
-		pvhv_domain_put(d);	/* not the last: the caller has one */
-		pvhv_mmu_vcpu_destroy(&d->mmu, &v->mmu);
-		pvhv_fpstate_free(v);
-		goto free;
+	fd = get_unused_fd_flags(O_CLOEXEC);
+	ret = fd;
+	if (fd < 0)
+		goto destroy;
+	file = anon_inode_getfile("pvhv-vcpu", &vcpu_fops, v, O_RDWR);
+	if (IS_ERR(file)) {
+		ret = PTR_ERR(file);
+		put_unused_fd(fd);
+		goto destroy;
 	}
-	WRITE_ONCE(d->vcpus[id], v);
-	d->nr_vcpus++;
+	kref_get(&d->ref);
+	/* Before anybody can run it: a flush looks for vCPUs here. */
+	smp_store_mb(d->vcpus[id], v);
+	fd_install(fd, file);
 	goto out;
+destroy:
+	pvhv_mmu_vcpu_destroy(&d->mmu, &v->mmu);
+	pvhv_fpstate_free(v);
 free:
 	kfree(v);
 out:

@@ -54,6 +54,7 @@ struct pvhv_root;
 #define PVHV_PF_U		BIT(2)
 #define PVHV_PF_RSVD		BIT(3)
 #define PVHV_PF_I		BIT(4)
+#define PVHV_PF_PK		BIT(5)
 
 /* Results of pvhv_mmu_fault() and pvhv_mmu_translate(), besides -errno */
 #define PVHV_MMU_FILLED		0	/* let the guest try again */
@@ -299,7 +300,7 @@ int pvhv_mmu_flush_range_step(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, u6
 int pvhv_mmu_flush_all_step(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, u64 new_gen, u64 flags,
 			    struct pvhv_mmu_flush *fl);
 
-void pvhv_mmu_invalidate_begin(struct pvhv_mmu *mmu, u64 first_gfn, u64 last_gfn);
+void pvhv_mmu_invalidate_begin(struct pvhv_mmu *mmu, u64 first_gfn, u64 last_gfn, bool may_sleep);
 void pvhv_mmu_invalidate_end(struct pvhv_mmu *mmu, u64 first_gfn, u64 last_gfn);
 
 void pvhv_mmu_get_stats(struct pvhv_mmu *mmu, struct pvhv_mmu_stats *sum);

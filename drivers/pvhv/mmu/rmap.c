@@ -11,6 +11,7 @@
  * Removing searches the chain, so its length is bounded: a page mapped too
  * often (the zero page) loses all its mappings and is missed again.
  */
+#include <linux/sched.h>
 #include <linux/slab.h>
 
 #include "mmu_internal.h"
@@ -164,13 +165,14 @@ found:
  * @mmu:	the domain's MMU
  * @first_gfn:	first page
  * @last_gfn:	last page, inclusive
+ * @may_sleep:	a long range may let others run
  *
  * On return no entry maps them, and none will before
  * pvhv_mmu_invalidate_end(): a fill that needs them is told -EAGAIN. The
  * hardware's TLBs are still to be flushed: see the head of mmu.h. The range
  * should be clipped to where RAM is, its cost is proportional to its length.
  */
-void pvhv_mmu_invalidate_begin(struct pvhv_mmu *mmu, u64 first_gfn, u64 last_gfn)
+void pvhv_mmu_invalidate_begin(struct pvhv_mmu *mmu, u64 first_gfn, u64 last_gfn, bool may_sleep)
 {
 	u64 gfn = first_gfn;
 
@@ -210,6 +212,8 @@ void pvhv_mmu_invalidate_begin(struct pvhv_mmu *mmu, u64 first_gfn, u64 last_gfn
 			atomic64_add(zapped, &mmu->host_zaps);
 		}
 		spin_unlock(lock);
+		if (may_sleep)
+			cond_resched();
 	}
 }
 

@@ -308,7 +308,7 @@ int pvhv_root_split(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, struct pvhv_
 	/* from here on pvhv_tree_grow() for the user's tree leaves these alone */
 	for_each_set_bit(i, root->user.map, 256)
 		WRITE_ONCE(root->pml4[PVHV_KERNEL_MODE][i], 0);
-	/* initialised before it is seen by fault_user_half() */
+	/* initialised before another vCPU sees it */
 	smp_store_release(&root->kuser, tree);
 	atomic64_inc(&mmu->tlb_gen);
 out:

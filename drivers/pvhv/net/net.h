@@ -74,6 +74,19 @@ static inline __be16 pvhv_net_protocol(const struct sk_buff *skb)
 	return proto;
 }
 
+/*
+ * Does a checksum from @start on begin behind the VLAN tags, which the stack takes off? What
+ * is in front of @start is linear.
+ */
+static inline bool pvhv_net_behind_tags(const struct sk_buff *skb, unsigned int start)
+{
+	unsigned int at = ETH_HLEN;
+
+	while (at <= start && eth_type_vlan(*(const __be16 *)(skb->data + at - sizeof(__be16))))
+		at += VLAN_HLEN;
+	return at <= start;
+}
+
 /**
  * pvhv_net_to_skb - what the peer says of checksum and segments
  * @skb:	the frame, skb->data at its Ethernet header, which is linear
@@ -110,7 +123,8 @@ static inline int pvhv_net_to_skb(struct sk_buff *skb, const struct pvhv_net_pac
 	default:
 		return -EINVAL;
 	}
-	if (p->hdr_flags & PVHV_NET_NEEDS_CSUM && p->csum_start < ETH_HLEN)
+	if (p->hdr_flags & PVHV_NET_NEEDS_CSUM &&
+	    (!pskb_may_pull(skb, p->csum_start) || !pvhv_net_behind_tags(skb, p->csum_start)))
 		return -EINVAL;
 	return virtio_net_hdr_to_skb(skb, &hdr, true);
 }

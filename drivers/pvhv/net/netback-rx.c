@@ -208,7 +208,7 @@ netdev_tx_t netback_start_xmit(struct sk_buff *skb, struct net_device *ndev)
 		netif_tx_stop_queue(q->txq);
 		notify = push(q);
 		q->rx_skb = skb;
-		schedule_work(&q->rx_work);
+		queue_work(q->nb->pdev->wq, &q->rx_work);
 		goto out;
 	}
 	account(q, skb, status);

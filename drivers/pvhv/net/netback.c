@@ -34,7 +34,7 @@ static int netback_open(struct net_device *ndev)
 {
 	struct netback *nb = netdev_priv(ndev);
 
-	schedule_work(&nb->work);
+	queue_work(nb->pdev->wq, &nb->work);
 	return 0;
 }
 
@@ -356,7 +356,7 @@ static void netback_work(struct work_struct *work)
 void netback_break(struct netback *nb, const char *why)
 {
 	if (!cmpxchg(&nb->broken, NULL, why))
-		schedule_work(&nb->work);
+		queue_work(nb->pdev->wq, &nb->work);
 }
 
 /* ---- coming and going ---- */

@@ -30,6 +30,13 @@ static bool release(struct netfront_queue *q, struct netfront_tx *pkt)
 	return true;
 }
 
+/* A ring that is broken stays so: nothing goes through it any more, and no event tells of it. */
+static void check_rings(struct netfront_queue *q)
+{
+	if (q->tx.req.broken || q->tx.rsp.broken)
+		netfront_break(q->nf, "a bad ring index");
+}
+
 static void reap(struct netfront_queue *q)
 {
 	struct pvhv_net_tx_response rsp;
@@ -55,8 +62,7 @@ static void reap(struct netfront_queue *q)
 		else if (rsp.status != PVHV_NET_S_OK)
 			q->stats.tx_errors++;
 	}
-	if (q->tx.rsp.broken)
-		netfront_break(q->nf, "a bad ring index");
+	check_rings(q);
 	if (pvhv_ring_pull(&q->tx.rsp))
 		pvhv_area_notify(&q->tx_area);
 }
@@ -99,8 +105,9 @@ static void check_room(struct netfront_queue *q)
 		}
 		/* Ids come with responses, which were waited for; room has an event too. */
 		if (!q->nr_free || pvhv_ring_wait_room(&q->tx.req, PVHV_NET_TX_SLOTS))
-			return;
+			break;
 	}
+	check_rings(q);
 }
 
 /* ---- packets ---- */
@@ -156,6 +163,8 @@ static unsigned int map_head(struct netfront_queue *q, u16 id, struct sk_buff *s
 			return 0;
 		n = min_t(unsigned int, len - at, PAGE_SIZE);
 		memcpy(page_address(page), skb->data + at, n);
+		/* All of the page can be read by the backend. */
+		memset(page_address(page) + n, 0, PAGE_SIZE - n);
 		if (!grant_page(q, pkt, page))
 			return 0;
 		frags[nr++] = (struct pvhv_net_frag) {
@@ -401,7 +410,8 @@ int netfront_tx_create(struct netfront_queue *q, unsigned int pages)
 		return err;
 	pvhv_net_tx_rings_init(&q->tx, &q->tx_area);
 	for (i = 0; i < NETFRONT_HEAD_PAGES; i++) {
-		struct page *page = alloc_page(GFP_KERNEL);
+		/* The backend can read all of it, packets or not. */
+		struct page *page = alloc_page(GFP_KERNEL | __GFP_ZERO);
 		pvhv_grant_t ref;
 
 		if (!page) {

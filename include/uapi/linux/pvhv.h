@@ -4,7 +4,7 @@
  *
  * /dev/pvhv makes domains, a domain's descriptor makes vCPUs and the console,
  * a vCPU's descriptor runs. Guest RAM is memory of the process that made the
- * domain; only that process may call PVHV_RUN. Closing the last descriptor
+ * domain; only that process may call PVHV_RUN. Closing the domain's descriptor
  * ends the domain. Unknown flags and non-zero padding are refused with EINVAL.
  */
 #ifndef _UAPI_LINUX_PVHV_H
@@ -90,7 +90,8 @@ struct pvhv_memory {
  * @rax..@r15:	general registers
  * @rip:	canonical
  * @rflags:	as the guest sees them in user mode; in kernel mode IF is VIF
- * @cs, @ds, @es, @fs, @gs, @ss: selectors, RPL 3 or null
+ * @cs, @ss:	selectors with RPL 3
+ * @ds, @es, @fs, @gs: selectors that the guest could load, or null
  * @fs_base, @gs_base: of the current mode
  * @cr2, @cr3:	virtual; cr3 is a gpa
  * @mode:	0: kernel, 1: user

@@ -1315,7 +1315,7 @@ def bad_devices_are_1(p):
             (["--disk", "path=" + p.file("empty", b"")], b"is empty"),
             (["--disk", disk], b"give path="),
             (["--disk", "path=" + disk + ",cache=x"], b"give none or writeback"),
-            (["--disk", "path=" + disk + ",queues=99"], b"give a number from 1 to"),
+            (["--disk", "path=" + disk + ",queues=25"], b"queues=25: give a number from 1 to 24"),
             (["--disk", "path=" + disk + ",,"], b"disk,: does not exist"),
             (["--disk", "path=" + disk, "--disk", "path=" + disk], b"in use by another guest"),
             (["--disk"], b"--disk needs an argument"),
@@ -1328,6 +1328,7 @@ def bad_devices_are_1(p):
             (["--net", "ifname=eth0"], b"there is an interface eth0 already"),
             (["--net", "ifname=" + "x" * 16], b"give 1 to 15"),
             (["--net", "mtu=20"], b"give a number from 68"),
+            (["--net", "queues=9"], b"queues=9: give a number from 1 to 8"),
             (["--net", "speed=10"], b"'speed' is not an option"),
             (["--net"] * 65, b"a domain has at most 64 devices")):
         one_line(p.run(*args), 1, words)
@@ -1341,6 +1342,8 @@ def host_that_refuses_devices_is_2(p):
             ("no-backends", ["--disk", "path=" + disk], b"modprobe pvhv-blkback"),
             ("no-backends", ["--net"], b"modprobe pvhv-netback"),
             ("not-admin", ["--net"], b"CAP_NET_ADMIN"),
+            ("", ["--disk", "path=" + disk + ",queues=9"], b"queues=9: pvhv-blkback takes at most 8"),
+            ("not-loaded", ["--disk", "path=" + disk + ",queues=9"], b"takes at most 8"),
             ("", ["--net", "bridge=eth0"], b"eth0 is not a bridge"),
             ("", ["--net", "ifname=x", "--net", "ifname=x"], b"there is an interface x already")):
         one_line(p.run(*args, env={"PVHV_FAKE": fake}), 2, words)
@@ -1365,6 +1368,9 @@ def disks_come_and_go(p):
     check(len(seen) == 2 and seen[1].endswith("first O"), seen)
     one_line(p.cmd("disk", "attach", "g", "path=" + a), 1, a.encode(), b"in use by another guest")
     one_line(p.cmd("disk", "attach", "g", "path=" + a + ",ro"), 1, b"another guest writes to it")
+    one_line(p.cmd("disk", "attach", "g", "path=" + p.file("c", b"C" * 512) + ",queues=9"), 1,
+             b"queues=9: pvhv-blkback takes at most 8")
+    check(len(devices(p, g)) == 2, "a disk more")
     r = p.cmd("disk", "detach", "g", "one")
     check(r.returncode == 0 and not r.stderr, r)
     check([d["name"] for d in listed(p, "disk")] == ["pvdb"], listed(p, "disk"))

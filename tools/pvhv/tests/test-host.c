@@ -32,7 +32,7 @@ static void put(const char *path, const char *text)
 }
 
 #define CPU(flags)	"vendor_id\t: X\nflags\t\t: fpu " flags "\nbugs\t: fred nx\n"
-#define CPUINFO(flags)	CPU("syscall nx " flags)
+#define CPUINFO(flags)	CPU("pge syscall nx " flags)
 #define MEMORY		MEMINFO("900000")
 #define MEMINFO(kib)	"MemTotal:  9999999 kB\nMemFree:  1 kB\nMemAvailable:  " kib " kB\n"
 
@@ -63,9 +63,11 @@ static void test_table(void)
 		{ "x86_64", "6.12", NULL, CPUINFO("nofred fredx"), MEMORY, NULL, true },
 		{ "x86_64", "6.1.0", NULL, CPUINFO("lm"), MEMINFO("60000"), "low-memory", false },
 		{ "x86_64", "6.1.0", NULL, CPUINFO("lm"), MEMINFO("200000"), "low-memory", true },
-		{ "x86_64", "6.1.0", NULL, CPU("syscall lm"), MEMORY, "unsupported-cpu",
+		{ "x86_64", "6.1.0", NULL, CPU("pge syscall lm"), MEMORY, "unsupported-cpu",
 		  false },
-		{ "x86_64", "6.1.0", NULL, CPU("nx lm"), MEMORY, "unsupported-cpu", false },
+		{ "x86_64", "6.1.0", NULL, CPU("pge nx lm"), MEMORY, "unsupported-cpu", false },
+		{ "x86_64", "6.1.0", NULL, CPU("nx syscall lm"), MEMORY, "unsupported-cpu",
+		  false },
 		/* a /proc and a /sys that cannot be read are no reason to refuse */
 		{ "x86_64", "6.1.0", NULL, NULL, NULL, NULL, true },
 	};
@@ -114,18 +116,23 @@ static void test_device(void)
 		const char *fake;
 		const char *module, *modules_dep, *sig_enforce;
 		const char *type, *action;
+		const char *cpuinfo;
 	} cases[] = {
-		{ "missing", NULL, NULL, NULL, "no-module", "insmod" },
-		{ "missing", NULL, "extra/pvhv.ko:\n", NULL, "no-device", "modprobe pvhv" },
+		{ "missing", NULL, NULL, NULL, "no-module", "insmod", NULL },
+		{ "missing", NULL, "extra/pvhv.ko:\n", NULL, "no-device", "modprobe pvhv", NULL },
 		{ "missing", NULL, "kernel/net/x.ko.xz: kernel/y.ko\nextra/pvhv.ko.xz:\n",
-		  "N\n", "no-device", "modprobe pvhv" },
+		  "N\n", "no-device", "modprobe pvhv", NULL },
 		{ "missing", NULL, "extra/notpvhv.ko: extra/pvhv.ko\n", NULL, "no-module",
-		  "insmod" },
-		{ "missing", NULL, "extra/pvhv.ko:\n", "Y\n", "no-device", "sign" },
-		{ "missing", "Live", NULL, NULL, "no-device", "devtmpfs" },
-		{ "denied", "Live", NULL, NULL, "no-permission", "give this user access" },
-		{ "old-api", "Live", NULL, NULL, "api-mismatch", "one pvhv tree" },
-		{ "other-version", "Live", NULL, NULL, "api-mismatch", "one pvhv tree" },
+		  "insmod", NULL },
+		{ "missing", NULL, "extra/pvhv.ko:\n", "Y\n", "no-device", "sign", NULL },
+		{ "missing", "Live", NULL, NULL, "no-device", "devtmpfs", NULL },
+		/* the reason, not "load it" */
+		{ "missing", NULL, "extra/pvhv.ko:\n", NULL, "unsupported-cpu", "another machine",
+		  CPU("nx syscall") },
+		{ "missing", NULL, NULL, NULL, "tdx", "without TDX", CPUINFO("tdx_guest") },
+		{ "denied", "Live", NULL, NULL, "no-permission", "give this user access", NULL },
+		{ "old-api", "Live", NULL, NULL, "api-mismatch", "one pvhv tree", NULL },
+		{ "other-version", "Live", NULL, NULL, "api-mismatch", "one pvhv tree", NULL },
 	};
 	struct host h;
 	size_t i;
@@ -135,6 +142,7 @@ static void test_device(void)
 		put("/sys/module/pvhv", cases[i].module);
 		put("/lib/modules/6.1.0/modules.dep", cases[i].modules_dep);
 		put("/sys/module/module/parameters/sig_enforce", cases[i].sig_enforce);
+		put("/proc/cpuinfo", cases[i].cpuinfo);
 		host_init(&h);
 		h.root = root;
 		h.release = "6.1.0";

@@ -74,9 +74,9 @@ static void test_nets(void)
 		const char *error;	/* NULL: none */
 	} cases[] = {
 		{ "", NULL }, { "bridge=br0", NULL }, { "ifname=web-0.1_x", NULL },
-		{ "bridge=br0,ifname=web,mac=02:0a:Bc:00:00:01,queues=12,mtu=9000", NULL },
+		{ "bridge=br0,ifname=web,mac=02:0a:Bc:00:00:01,queues=8,mtu=9000", NULL },
 		{ "mtu=68", NULL }, { "mtu=65535", NULL },
-		{ "mtu=67", "from 68" }, { "mtu=65536", "to 65535" }, { "queues=13", "to 12" },
+		{ "mtu=67", "from 68" }, { "mtu=65536", "to 65535" }, { "queues=9", "to 8" },
 		{ "bridge=", "1 to 15" }, { "ifname=0123456789abcdef", "1 to 15" },
 		{ "ifname=a/b", "1 to 15" }, { "ifname=..", "1 to 15" },
 		{ "ifname=vif%d", "1 to 15" },

@@ -197,6 +197,7 @@ static int area_online(unsigned int cpu)
 	memcpy(gdt, (void *)host.address, GDT_ENTRIES * 8);
 	memset(&gdt[GDT_ENTRY_TLS_MIN], 0, GDT_ENTRY_TLS_ENTRIES * 8);
 	memset(&gdt[GDT_ENTRY_LDT], 0, 16);
+	memset((void *)gdt + SW_LDT_SEL, 0, 16);
 	set_tssldt_descriptor(&desc, va + SW_PG_GDT * PAGE_SIZE + SW_TSS_OFFSET,
 			      DESC_TSS, sizeof(*tss) - 1);
 	memcpy((void *)gdt + SW_TSS_SEL, &desc, sizeof(desc));
@@ -218,7 +219,6 @@ static int area_online(unsigned int cpu)
 	data->verw_sel = __KERNEL_DS;
 
 	a->gdt = gdt;
-	a->tss = tss;
 	a->enter = (void *)(va + (sw_enter - sw_blob_start));
 	a->lstar = va + (sw_syscall - sw_blob_start);
 	a->cstar = va + (sw_syscall32 - sw_blob_start);

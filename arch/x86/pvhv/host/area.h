@@ -36,7 +36,6 @@ struct pvhv_area {
 	struct sw_data *data;
 	struct sw_regs *regs;
 	struct desc_struct *gdt;
-	struct x86_hw_tss *tss;
 	void (*enter)(void);
 	u64 lstar, cstar;
 	struct pvhv_pcid pcid[PVHV_PCID_PAIRS];

@@ -15,6 +15,7 @@
 #include <linux/version.h>
 #include <asm/cpufeature.h>
 #include <asm/debugreg.h>
+#include <asm/hw_breakpoint.h>
 #include <asm/desc.h>
 #include <asm/fpu/api.h>
 #include <asm/fpu/xcr.h>
@@ -71,8 +72,8 @@ SW_ASSERT(struct sw_data, guest.fs_base, D_FS_BASE);
 SW_ASSERT(struct sw_data, guest.cr2, D_CR2);
 SW_ASSERT(struct sw_data, guest.nr_syscalls, D_NR_SYSCALLS);
 SW_ASSERT(struct sw_data, guest.nr_returns, D_NR_RETURNS);
-SW_ASSERT(struct sw_data, guest.ldt, D_LDT);
 SW_ASSERT(struct sw_data, guest.ds, D_DS);
+SW_ASSERT(struct sw_data, guest.tls, D_TLS);
 SW_ASSERT(struct sw_data, guest.es, D_ES);
 SW_ASSERT(struct sw_data, guest.fs, D_FS);
 SW_ASSERT(struct sw_data, guest.gs, D_GS);
@@ -93,11 +94,18 @@ SW_ASSERT(struct sw_data, guest.gs, D_GS);
 static bool use_pcid __ro_after_init;
 static u8 switcher_flags __ro_after_init;
 static u64 xfeatures __ro_after_init;	/* 0: FXSAVE */
+static u64 xfeatures_init __ro_after_init;
+static bool kvm_possible __ro_after_init;
+static bool has_ds_area __ro_after_init;
 static u32 xstate_size __ro_after_init;
 static struct kmem_cache *xstate_cache;
 
-/* Not the guest's: PKRU (the host's, see pvhv_load()) and AMX. */
-#define XFEATURES_OFF	(BIT_ULL(9) | BIT_ULL(17) | BIT_ULL(18))
+/*
+ * Not the guest's: PKRU, which is the host's, see pvhv_load(), and AMX. Its tiles are
+ * put into their initial state at each load, as they may be another process's.
+ */
+#define XFEATURE_PKRU	BIT_ULL(9)
+#define XFEATURES_AMX	(BIT_ULL(17) | BIT_ULL(18))
 
 /* Called on the CPU itself. */
 void pvhv_cpu_features(struct pvhv_area *a)
@@ -129,11 +137,14 @@ static int detect_features(void)
 		switcher_flags |= SW_F_IBPB_EXIT;
 
 	use_pcid = pvhv_raw_cr4() & X86_CR4_PCIDE;
+	kvm_possible = boot_cpu_has(X86_FEATURE_VMX) || boot_cpu_has(X86_FEATURE_SVM);
+	has_ds_area = boot_cpu_has(X86_FEATURE_PEBS) || boot_cpu_has(X86_FEATURE_BTS);
 
 	if (boot_cpu_has(X86_FEATURE_XSAVE)) {
 		u32 eax, ebx, ecx, edx;
 
-		xfeatures = xgetbv(0) & ~XFEATURES_OFF;
+		xfeatures_init = xgetbv(0) & ~XFEATURE_PKRU;
+		xfeatures = xfeatures_init & ~XFEATURES_AMX;
 		cpuid_count(0xd, 0, &eax, &ebx, &ecx, &edx);
 		xstate_size = ebx;
 	} else {
@@ -227,9 +238,12 @@ void pvhv_fpstate_free(struct pvhv_vcpu *v)
 
 static void fpu_load(struct pvhv_vcpu *v)
 {
+	/* These CPUs leave FIP, FDP and FOP alone, which are somebody else's. */
+	if (boot_cpu_has_bug(X86_BUG_FXSAVE_LEAK))
+		asm volatile("fnclex; emms; fildl %0" : : "m" (v->id));
 	if (xfeatures)
-		asm volatile("xrstor64 (%0)" : : "r" (v->fpstate), "a" ((u32)xfeatures),
-			     "d" ((u32)(xfeatures >> 32)) : "memory");
+		asm volatile("xrstor64 (%0)" : : "r" (v->fpstate), "a" ((u32)xfeatures_init),
+			     "d" ((u32)(xfeatures_init >> 32)) : "memory");
 	else
 		asm volatile("fxrstor64 (%0)" : : "r" (v->fpstate) : "memory");
 }
@@ -245,20 +259,63 @@ static void fpu_save(struct pvhv_vcpu *v)
 
 /* ---- debug registers ---- */
 
-static void debug_save_host(struct pvhv_host_state *h)
+/*
+ * The guest's are in the CPU only while it runs: an IPI may set the host's at any
+ * other time.
+ */
+static void debug_enter(struct pvhv_vcpu *v)
 {
 	int i;
 
-	for (i = 0; i < 4; i++)
-		h->dr[i] = native_get_debugreg(i);
+	if (unlikely(v->dr7)) {
+		for (i = 0; i < 4; i++)
+			native_set_debugreg(i, v->dr[i]);
+		native_set_debugreg(7, v->dr7);
+	} else if (unlikely(hw_breakpoint_active())) {
+		native_set_debugreg(7, 0);
+	}
 }
 
-static void debug_write(const unsigned long dr[4])
+/* Before anything touches an address that the guest watches */
+static void debug_exit(struct pvhv_vcpu *v)
 {
-	int i;
+	if (unlikely(v->dr7))
+		native_set_debugreg(7, 0);
+	if (unlikely(v->regs->vec == X86_TRAP_DB)) {
+		v->dr6 = native_get_debugreg(6);
+		native_set_debugreg(6, DR6_RESERVED);
+	}
+	if (unlikely(hw_breakpoint_active()))
+		hw_breakpoint_restore();
+}
 
-	for (i = 0; i < 4; i++)
-		native_set_debugreg(i, dr[i]);
+/* ---- Intel's debug store ---- */
+
+#define DEBUGCTL_STORES	(DEBUGCTLMSR_TR | DEBUGCTLMSR_BTS)
+
+/*
+ * PEBS and BTS write records to addresses of the host's kernel, but through the page
+ * tables of whoever runs, and there these are the guest's kernel's.
+ */
+static void debug_store_off(struct pvhv_host_state *h)
+{
+	h->pebs_enable = 0;
+	if (boot_cpu_has(X86_FEATURE_PEBS)) {
+		rdmsrl(MSR_IA32_PEBS_ENABLE, h->pebs_enable);
+		if (h->pebs_enable)
+			wrmsrl(MSR_IA32_PEBS_ENABLE, 0);
+	}
+	rdmsrl(MSR_IA32_DEBUGCTLMSR, h->debugctl);
+	if (h->debugctl & DEBUGCTL_STORES)
+		wrmsrl(MSR_IA32_DEBUGCTLMSR, h->debugctl & ~DEBUGCTL_STORES);
+}
+
+static void debug_store_on(const struct pvhv_host_state *h)
+{
+	if (h->debugctl & DEBUGCTL_STORES)
+		wrmsrl(MSR_IA32_DEBUGCTLMSR, h->debugctl);
+	if (h->pebs_enable)
+		wrmsrl(MSR_IA32_PEBS_ENABLE, h->pebs_enable);
 }
 
 /* ---- load and put ---- */
@@ -276,15 +333,21 @@ static bool names_tls(u16 sel, int i)
 /*
  * Linux changes the TLS entries before it saves DS and ES of the task that it
  * leaves (FS and GS are saved by then), so these selectors must survive the loss of
- * their descriptor, as in a register of the CPU. It gets one that cannot be used:
- * expand-down, with the highest limit there is.
+ * their descriptor, as in a register of the CPU, or that it becomes code that cannot be
+ * read. It gets one that cannot be used: expand-down, with the highest limit there is. The
+ * switcher loads that and then puts the real one back, which the guest's own loads must see.
  */
+static bool loads_as_data(const struct desc_struct *d)
+{
+	return d->p && (!(d->type & 8) || d->type & 2);
+}
+
 static void load_tls(struct desc_struct *gdt, struct pvhv_vcpu *v)
 {
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(v->tls); i++) {
-		if (v->tls[i].p || !(names_tls(v->guest->ds, i) || names_tls(v->guest->es, i)))
+		if (loads_as_data(&v->tls[i]) || !(names_tls(v->guest->ds, i) || names_tls(v->guest->es, i)))
 			gdt[i] = v->tls[i];
 		else
 			gdt[i] = (struct desc_struct)GDT_ENTRY_INIT(0xf5, 0, 0xffff);
@@ -298,15 +361,16 @@ static void load_descriptors(struct pvhv_vcpu *v)
 	struct sw_guest *g = v->guest;
 	tss_desc ldt = { };
 
+	BUILD_BUG_ON(SW_TLS != GDT_ENTRY_TLS_MIN * 8);
 	load_tls(&gdt[GDT_ENTRY_TLS_MIN], v);
+	memcpy(g->tls, v->tls, sizeof(g->tls));
 	gdt[GDT_ENTRY_CPUNODE] = (struct desc_struct)GDT_ENTRY_INIT(0xf5, 0, v->cpunode & 0xfffff);
 	gdt[GDT_ENTRY_CPUNODE].g = 0;
 	gdt[GDT_ENTRY_CPUNODE].d = 1;
-	if (v->nr_ldt)
-		set_tssldt_descriptor(&ldt, pvhv_window_address(v->id) +
-				      PVHV_WINDOW_LDT * PAGE_SIZE, DESC_LDT, v->nr_ldt * 8 - 1);
-	memcpy(&gdt[GDT_ENTRY_LDT], &ldt, sizeof(ldt));
-	g->ldt = v->nr_ldt ? SW_LDT_SEL : 0;
+	/* With no entries it is there, so that pvhv_enter() finds it, but too short for any. */
+	set_tssldt_descriptor(&ldt, pvhv_window_address(v->id) + PVHV_WINDOW_LDT * PAGE_SIZE,
+			      DESC_LDT, v->nr_ldt ? v->nr_ldt * 8 - 1 : 0);
+	memcpy((void *)gdt + SW_LDT_SEL, &ldt, sizeof(ldt));
 	g->work |= SW_WORK_SEGS;
 }
 
@@ -364,22 +428,52 @@ void pvhv_segments_changed(struct pvhv_vcpu *v)
 	if (v->loaded) {
 		local_irq_disable();
 		load_descriptors(v);
-		if (has_tsc_aux())
+		if (has_tsc_aux() && !v->host.syscall_msrs)
 			wrmsrl(MSR_TSC_AUX, v->cpunode);
 		local_irq_enable();
 	}
 	check_segments(v);
 }
 
+/*
+ * The MSRs that KVM, too, uses for its guests and the host alike. It looks for the
+ * host's values by IPI (kvm_user_return_msr_cpu_online()), so where there can be a KVM
+ * they are in the CPU whenever interrupts are on.
+ */
+static void load_syscall_msrs(struct pvhv_vcpu *v, const struct pvhv_area *a)
+{
+	wrmsr(MSR_STAR, 0, __USER32_CS << 16 | __KERNEL_CS);
+	wrmsrl(MSR_LSTAR, a->lstar);
+	wrmsrl(MSR_CSTAR, a->cstar);
+	wrmsrl(MSR_SYSCALL_MASK, 0x3f7fd5 & ~X86_EFLAGS_FIXED);
+	if (has_tsc_aux())
+		wrmsrl(MSR_TSC_AUX, v->cpunode);
+	v->host.syscall_msrs = false;
+}
+
+static void restore_syscall_msrs(struct pvhv_vcpu *v)
+{
+	struct pvhv_host_state *h = &v->host;
+
+	wrmsrl(MSR_STAR, h->star);
+	wrmsrl(MSR_LSTAR, h->lstar);
+	wrmsrl(MSR_CSTAR, h->cstar);
+	wrmsrl(MSR_SYSCALL_MASK, h->fmask);
+	if (has_tsc_aux())
+		wrmsrl(MSR_TSC_AUX, h->tsc_aux);
+	h->syscall_msrs = true;
+}
+
 /**
  * pvhv_load - make a vCPU this CPU's
  * @v:	the vCPU; the caller's thread may sleep
  *
- * Returns with preemption off. MSRs are saved as found, not as Linux would
- * have them: KVM leaves values of its guests in some until the thread returns
- * to user space.
+ * Returns with preemption off.
+ *
+ * Return: false, with nothing done, if KVM has left values of a guest of its own in
+ * MSRs until this thread returns to user mode.
  */
-void pvhv_load(struct pvhv_vcpu *v)
+bool pvhv_load(struct pvhv_vcpu *v)
 {
 	struct pvhv_host_state *h = &v->host;
 	struct pvhv_area *a;
@@ -387,6 +481,11 @@ void pvhv_load(struct pvhv_vcpu *v)
 
 	kernel_fpu_begin();
 	local_irq_disable();
+	if (test_thread_flag(TIF_USER_RETURN_NOTIFY)) {
+		local_irq_enable();
+		kernel_fpu_end();
+		return false;
+	}
 	a = this_cpu_ptr(&pvhv_area);
 
 	h->pkru = read_pkru();
@@ -410,17 +509,14 @@ void pvhv_load(struct pvhv_vcpu *v)
 	rdmsrl(MSR_CSTAR, h->cstar);
 	rdmsrl(MSR_SYSCALL_MASK, h->fmask);
 	rdmsrl(MSR_IA32_SYSENTER_CS, h->sysenter_cs);
-
-	wrmsr(MSR_STAR, 0, __USER32_CS << 16 | __KERNEL_CS);
-	wrmsrl(MSR_LSTAR, a->lstar);
-	wrmsrl(MSR_CSTAR, a->cstar);
-	wrmsrl(MSR_SYSCALL_MASK, 0x3f7fd5 & ~X86_EFLAGS_FIXED);
+	if (has_tsc_aux())
+		rdmsrl(MSR_TSC_AUX, h->tsc_aux);
+	if (kvm_possible)
+		h->syscall_msrs = true;
+	else
+		load_syscall_msrs(v, a);
 	/* SYSENTER faults */
 	wrmsrl(MSR_IA32_SYSENTER_CS, 0);
-	if (has_tsc_aux()) {
-		rdmsrl(MSR_TSC_AUX, h->tsc_aux);
-		wrmsrl(MSR_TSC_AUX, v->cpunode);
-	}
 	rdmsrl(MSR_GS_BASE, a->data->host_gs);
 	if (switcher_flags & SW_F_IBRS)
 		rdmsrl(MSR_IA32_SPEC_CTRL, a->data->spec_ctrl);
@@ -431,14 +527,6 @@ void pvhv_load(struct pvhv_vcpu *v)
 	store_idt(&desc);
 	a->data->host_idtr.limit = desc.size;
 	a->data->host_idtr.base = desc.address;
-
-	h->dr7 = native_get_debugreg(7) & ~PVHV_DR7_FIXED;
-	if (h->dr7)
-		native_set_debugreg(7, 0);
-	if (v->dr7) {
-		debug_save_host(h);
-		debug_write(v->dr);
-	}
 
 	load_descriptors(v);
 	check_segments(v);
@@ -464,6 +552,7 @@ void pvhv_load(struct pvhv_vcpu *v)
 	}
 #endif
 	local_irq_enable();
+	return true;
 }
 
 /**
@@ -475,16 +564,11 @@ void pvhv_put(struct pvhv_vcpu *v)
 	struct pvhv_host_state *h = &v->host;
 	struct pvhv_area *a;
 	struct sw_guest *g;
-	u16 gs;
+	u16 gs, ldt;
 
 	local_irq_disable();
 	a = this_cpu_ptr(&pvhv_area);
 	g = &a->data->guest;
-
-	if (v->dr7)
-		debug_write(h->dr);
-	if (h->dr7)
-		native_set_debugreg(7, h->dr7);
 
 	if (v->segments_live) {
 		if (!(g->work & SW_WORK_SEGS))
@@ -495,7 +579,9 @@ void pvhv_put(struct pvhv_vcpu *v)
 		savesegment(gs, gs);
 		if (gs != h->gs)
 			load_gs_index(h->gs);
-		if (g->ldt || h->ldt)
+		/* Else modify_ldt() of another thread has had the host's loaded. */
+		store_ldt(ldt);
+		if (ldt == SW_LDT_SEL)
 			asm volatile("lldt %w0" : : "q" (h->ldt));
 		wrmsrl(MSR_FS_BASE, h->fs_base);
 		wrmsrl(MSR_KERNEL_GS_BASE, h->gs_base);
@@ -505,13 +591,9 @@ void pvhv_put(struct pvhv_vcpu *v)
 	v->regs = &v->saved_regs;
 	v->guest = &v->saved_guest;
 
-	wrmsrl(MSR_STAR, h->star);
-	wrmsrl(MSR_LSTAR, h->lstar);
-	wrmsrl(MSR_CSTAR, h->cstar);
-	wrmsrl(MSR_SYSCALL_MASK, h->fmask);
+	if (!h->syscall_msrs)
+		restore_syscall_msrs(v);
 	wrmsrl(MSR_IA32_SYSENTER_CS, h->sysenter_cs);
-	if (has_tsc_aux())
-		wrmsrl(MSR_TSC_AUX, h->tsc_aux);
 
 	/*
 	 * Turning PGE on flushes everything, so no translation of the guest's
@@ -626,6 +708,7 @@ void pvhv_enter(struct pvhv_vcpu *v)
 	struct pvhv_area *a = this_cpu_ptr(&pvhv_area);
 	struct sw_data *d = a->data;
 	unsigned long cr4;
+	u16 ldt;
 	u64 vec;
 
 	cr4 = pvhv_raw_cr4();
@@ -640,8 +723,21 @@ void pvhv_enter(struct pvhv_vcpu *v)
 	d->host_cr3 = __native_read_cr3();
 	if (use_pcid)
 		d->host_cr3 |= X86_CR3_PCID_NOFLUSH;
-	if (unlikely(v->dr7))
-		native_set_debugreg(7, v->dr7);
+	/*
+	 * modify_ldt() in another thread of the owner's makes an IPI load the host's
+	 * LDT, whose addresses are the guest's to fill while the guest runs.
+	 */
+	store_ldt(ldt);
+	if (unlikely(v->segments_live && ldt != SW_LDT_SEL)) {
+		v->host.ldt = ldt;
+		pvhv_reload_segments(v);
+		check_segments(v);
+	}
+	if (kvm_possible)
+		load_syscall_msrs(v, a);
+	if (has_ds_area)
+		debug_store_off(&v->host);
+	debug_enter(v);
 
 	if (boot_cpu_has_bug(X86_BUG_DIV0))
 		amd_clear_divider();
@@ -649,13 +745,16 @@ void pvhv_enter(struct pvhv_vcpu *v)
 	v->segments_live = true;
 	a->enter();
 
-	/* Before anything touches an address that the guest watches */
-	if (unlikely(v->dr7))
-		native_set_debugreg(7, 0);
-	if (unlikely(v->regs->vec == X86_TRAP_DB)) {
-		v->dr6 = native_get_debugreg(6);
-		native_set_debugreg(6, DR6_RESERVED);
-	}
+	debug_exit(v);
+	if (has_ds_area)
+		debug_store_on(&v->host);
+	if (kvm_possible)
+		restore_syscall_msrs(v);
+	/* What the switcher counts, here so that nobody else looks into the area */
+	v->stats.syscalls_direct += d->guest.nr_syscalls;
+	v->stats.returns_direct += d->guest.nr_returns;
+	d->guest.nr_syscalls = 0;
+	d->guest.nr_returns = 0;
 	vec = v->regs->vec;
 	if (vec == X86_TRAP_PF)
 		v->apf_flags = kvm_read_and_reset_apf_flags();
@@ -667,7 +766,12 @@ void pvhv_enter(struct pvhv_vcpu *v)
 	if (unlikely(d->nmi_pending || vec == X86_TRAP_NMI)) {
 		d->nmi_pending = 0;
 		v->stats.exit_nmi++;
-		/* Through the host's gate: its IRET also unblocks NMIs. */
+		/*
+		 * Through the host's gate: its IRET also unblocks NMIs. If this one was
+		 * noted, the IRET of sw_note has done so already, and another one within
+		 * the first instructions of the handler would take its stack. It is not
+		 * worse than what a host risks that gets an NMI there after an #MC.
+		 */
 		asm volatile("int $2" : : : "memory");
 	}
 	if (vec >= FIRST_EXTERNAL_VECTOR && vec < 256 &&

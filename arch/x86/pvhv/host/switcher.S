@@ -172,7 +172,7 @@ sw_enter_wrmsr_gs:
  */
 sw_load_segs:
 	movb	$0, DATA(D_WORK)
-	movzwl	DATA(D_LDT), %eax
+	mov	$SW_LDT_SEL, %eax
 	lldt	%ax
 	movzwl	DATA(D_DS), %eax
 	mov	%eax, %ds
@@ -182,6 +182,13 @@ sw_load_segs:
 	mov	%eax, %fs
 	movzwl	DATA(D_GS), %eax
 	mov	%eax, %gs
+	/* What was put there to be loaded once, see load_tls() */
+	mov	DATA(D_TLS), %rax
+	mov	%rax, GDT(SW_TLS)
+	mov	8 + DATA(D_TLS), %rax
+	mov	%rax, GDT(SW_TLS + 8)
+	mov	16 + DATA(D_TLS), %rax
+	mov	%rax, GDT(SW_TLS + 16)
 	mov	$MSR_FSBASE, %ecx
 	mov	DATA(D_FS_BASE), %eax
 	mov	4 + DATA(D_FS_BASE), %edx
@@ -470,7 +477,7 @@ sw_ret_kernel:
 	lea	STACK_TOP, %rsp
 	mov	PVHV_VP_RFLAGS(%rcx), %r11
 	test	$0x200, %r11d
-	jz	1f
+	jz	sw_ret_kernel_off
 	/*
 	 * If an interrupt comes after the test, whoever raised it also makes
 	 * this CPU exit, and C sees VIF set then.
@@ -478,7 +485,8 @@ sw_ret_kernel:
 	cmpb	$0, PVHV_VP_PENDING(%rcx)
 	jne	sw_ret_kernel_slow
 	movb	$1, PVHV_VP_VIF(%rcx)
-1:	push	$SW_USER_DS
+sw_ret_kernel_flags:
+	push	$SW_USER_DS
 	push	PVHV_VP_RSP(%rcx)
 	and	$SW_FLAGS_IRET, %r11d
 	or	$SW_FLAGS_FIXED, %r11d
@@ -494,6 +502,10 @@ sw_iret_window:
 sw_iretq:
 	iretq
 sw_iret_window_end:
+
+sw_ret_kernel_off:
+	movb	$0, PVHV_VP_VIF(%rcx)
+	jmp	sw_ret_kernel_flags
 
 sw_iret_abort:
 	push	$0
@@ -601,9 +613,14 @@ sw_debug:
 	jmp	sw_exit
 	/*
 	 * A single-step or MOV SS trap of the guest that SYSCALL or INT carried
-	 * into ring 0 (SDM 6.8.3, CVE-2018-8897): drop it.
+	 * into ring 0 (SDM 6.8.3, CVE-2018-8897): drop it, and what it says in
+	 * DR6, or Linux takes it for its own with the next one.
 	 */
 1:	andl	$~0x100, 16(%rsp)
+	push	%rax
+	mov	$SW_DR6_INIT, %eax
+	mov	%rax, %dr6
+	pop	%rax
 	iretq
 
 	.balign 16
@@ -646,6 +663,11 @@ sw_note:
 9:	mov	%rcx, 16(%rsp)
 1:	pop	%rcx
 	pop	%rax
+	/*
+	 * If this is the host's NMI stack, asm_exc_nmi keeps "NMI executing" in this
+	 * word, and RCX was just there. No NMI is: pvhv_enter() is not called by one.
+	 */
+	movq	$0, -16(%rsp)
 	iretq
 
 	.org sw_blob_start + SW_PG_DATA * 4096

@@ -26,11 +26,12 @@
 #define SW_PG_MC	14
 #define SW_NR_PAGES	16
 
-/* Our GDT is the host's first 16 entries plus our TSS. */
+/* Our GDT is the host's first 16 entries plus our TSS and LDT. */
 #define SW_TSS_SEL	0x80
 #define SW_HOST_TSS_SEL	0x40
-#define SW_LDT_SEL	0x50
-#define SW_GDT_SIZE	(SW_TSS_SEL + 16)
+#define SW_TLS		0x60	/* three entries */
+#define SW_LDT_SEL	0x90	/* one that Linux never loads */
+#define SW_GDT_SIZE	(SW_LDT_SEL + 16)
 #define SW_TSS_OFFSET	0x800
 
 /* Selectors that guests see: Linux's */
@@ -98,11 +99,11 @@
 #define D_CR2		0x158
 #define D_NR_SYSCALLS	0x160
 #define D_NR_RETURNS	0x168
-#define D_LDT		0x170	/* u16: selector for LLDT */
-#define D_DS		0x172	/* u16 */
-#define D_ES		0x174	/* u16 */
-#define D_FS		0x176	/* u16 */
-#define D_GS		0x178	/* u16 */
+#define D_DS		0x170	/* u16 */
+#define D_ES		0x172	/* u16 */
+#define D_FS		0x174	/* u16 */
+#define D_GS		0x176	/* u16 */
+#define D_TLS		0x178	/* 3 descriptors */
 
 /* Flags that a guest may have in user mode and across its kernel's returns:
  * CF PF AF ZF SF DF OF AC ID and, for IRET, TF NT RF
@@ -110,6 +111,8 @@
 #define SW_FLAGS_SYSRET	0x240cd5
 #define SW_FLAGS_IRET	0x254dd5
 #define SW_FLAGS_FIXED	0x202
+
+#define SW_DR6_INIT	0xffff0ff0	/* nothing has happened (SDM volume 3, 18.2.3) */
 
 #ifndef __ASSEMBLY__
 #include <linux/types.h>
@@ -154,9 +157,8 @@ struct sw_guest {
 	u64 cr2;
 	u64 nr_syscalls;
 	u64 nr_returns;
-	u16 ldt;
 	u16 ds, es, fs, gs;
-	u16 pad1[3];
+	u64 tls[3];
 };
 
 struct sw_data {

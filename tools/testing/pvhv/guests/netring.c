@@ -249,6 +249,20 @@ TEST(bad_fields)
 	BAD_CSUM(0xffff, 0xffff);
 	BAD_CSUM(14, 0xffff);
 
+	/* ... or begin in a VLAN tag, which is taken off */
+#define BAD_CSUM_VLAN(start)							\
+	p = packet(1);								\
+	good_frame();								\
+	data[0][12] = data[0][16] = 0x81;					\
+	data[0][13] = data[0][17] = 0;						\
+	p.hdr_flags = PVHV_NET_NEEDS_CSUM;					\
+	p.csum_start = start;							\
+	check_status(p, INVALID, "a checksum from " #start ", with two tags")
+
+	BAD_CSUM_VLAN(14);
+	BAD_CSUM_VLAN(18);
+	BAD_CSUM_VLAN(21);
+
 	/* segments */
 #define BAD_GSO(type, size, start, proto)					\
 	p = packet(1);								\

@@ -550,7 +550,7 @@ static void do_host(struct fuzz *f)
 	u64 old = g->pfn;
 
 	f->what = "host";
-	pvhv_mmu_invalidate_begin(&f->vm->mmu, gfn, gfn);
+	pvhv_mmu_invalidate_begin(&f->vm->mmu, gfn, gfn, true);
 	for (c = 0; c < 2; c++) {
 		struct cpu *cpu = &f->cpu[c];
 

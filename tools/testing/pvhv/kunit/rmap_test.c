@@ -91,7 +91,7 @@ static void rmap_invalidate(struct kunit *test)
 	/* across stripes of locks, ends included, nothing else */
 	gen = atomic64_read(&vm->mmu.tlb_gen);
 	last = DATA_GFN + 150;
-	pvhv_mmu_invalidate_begin(&vm->mmu, DATA_GFN + 50, last);
+	pvhv_mmu_invalidate_begin(&vm->mmu, DATA_GFN + 50, last, true);
 	KUNIT_EXPECT_GT(test, (u64)atomic64_read(&vm->mmu.tlb_gen), gen);
 	KUNIT_EXPECT_EQ(test, testvm_present(vm), 400 - 202U);
 	EXPECT_HW(vm, USER_VA + 49 * PAGE_SIZE, UW, true);
@@ -103,7 +103,7 @@ static void rmap_invalidate(struct kunit *test)
 
 	/* nothing there: nobody needs to flush */
 	gen = atomic64_read(&vm->mmu.tlb_gen);
-	pvhv_mmu_invalidate_begin(&vm->mmu, DATA_GFN + 50, last);
+	pvhv_mmu_invalidate_begin(&vm->mmu, DATA_GFN + 50, last, true);
 	pvhv_mmu_invalidate_end(&vm->mmu, DATA_GFN + 50, last);
 	KUNIT_EXPECT_EQ(test, gen, (u64)atomic64_read(&vm->mmu.tlb_gen));
 
@@ -114,7 +114,7 @@ static void rmap_invalidate(struct kunit *test)
 	testvm_check_agrees(vm);
 
 	/* all there is, and where there is none */
-	pvhv_mmu_invalidate_begin(&vm->mmu, 0, HIGH_GFN + HIGH_GFNS);
+	pvhv_mmu_invalidate_begin(&vm->mmu, 0, HIGH_GFN + HIGH_GFNS, true);
 	KUNIT_EXPECT_EQ(test, testvm_present(vm), 0U);
 	pvhv_mmu_invalidate_end(&vm->mmu, 0, HIGH_GFN + HIGH_GFNS);
 	/* tables are empty but bound */
@@ -136,7 +136,7 @@ static void rmap_invalidate_blocks(struct kunit *test)
 	testvm_map(vm, cr3, USER_VA + 0x1000, DATA_GFN + 1, G_RW);
 	testvm_map(vm, cr3, USER_VA + 0x2000, DATA_GFN + 9, G_RW);
 	testvm_load(vm, cr3, 1, 1);
-	pvhv_mmu_invalidate_begin(&vm->mmu, DATA_GFN, DATA_GFN);
+	pvhv_mmu_invalidate_begin(&vm->mmu, DATA_GFN, DATA_GFN, true);
 	KUNIT_EXPECT_EQ(test, pvhv_mmu_fault(&vm->mmu, vm->v, USER_VA, UR, &info), -EAGAIN);
 	KUNIT_EXPECT_EQ(test, info.gfn, (u64)DATA_GFN);
 	testvm_hint(vm, USER_VA, 1);
@@ -145,7 +145,7 @@ static void rmap_invalidate_blocks(struct kunit *test)
 	EXPECT_HW(vm, USER_VA, UR, false);
 
 	/* two at once: the range covers both until both have ended */
-	pvhv_mmu_invalidate_begin(&vm->mmu, DATA_GFN + 8, DATA_GFN + 9);
+	pvhv_mmu_invalidate_begin(&vm->mmu, DATA_GFN + 8, DATA_GFN + 9, true);
 	EXPECT_HW(vm, USER_VA + 0x2000, UR, false);
 	pvhv_mmu_invalidate_end(&vm->mmu, DATA_GFN, DATA_GFN);
 	KUNIT_EXPECT_EQ(test, pvhv_mmu_fault(&vm->mmu, vm->v, USER_VA, UR, &info), -EAGAIN);

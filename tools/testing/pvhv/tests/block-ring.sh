@@ -6,5 +6,6 @@
 # timeout: 600
 # copy: build/guests.install:/root/guests
 #
-# A test guest that is a bad frontend of a disk.
-exec /root/guests/run-all -t 400 /root/guests blkring
+# Test guests with a disk: one that publishes what it must not, and one that is a bad
+# frontend.
+exec /root/guests/run-all -t 400 /root/guests devices blkring

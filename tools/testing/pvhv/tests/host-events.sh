@@ -77,6 +77,13 @@ wait "$guest_pid"
 guest_results storm $?
 enough storm "$(cat /tmp/storm.count)" 1000
 
+# the launcher has an LDT of its own, and so has a program of the guest
+export LD_PRELOAD="$PWD/programs/preload.so" PVHV_LDT=1
+start_guest ldt --append 'quiet loglevel=1'
+unset LD_PRELOAD PVHV_LDT
+wait "$guest_pid"
+guest_results ldt $?
+
 # all of it at once
 start_guest everything --append 'quiet loglevel=1'
 programs/disturb migrate "$guest_pid" >/dev/null &

@@ -6,7 +6,7 @@
 # timeout: 1500
 #
 # A bridge with two guests and the host: data between all of them, with and
-# without segmentation, MTU 1500 and 9000, VLAN and multicast through the bridge.
+# without segmentation, MTU 1500 and 9000.
 . ./lib.sh
 . ./block-lib.sh
 . ./net-lib.sh

@@ -397,7 +397,7 @@ static int host_thread(void *data)
 		u64 first = rnd(NR_GFNS), last = first + (rnd(4) ? 0 : rnd(100)), i;
 
 		last = min_t(u64, last, NR_GFNS - 1);
-		pvhv_mmu_invalidate_begin(&mmu, first, last);
+		pvhv_mmu_invalidate_begin(&mmu, first, last, false);
 		for (i = first; i <= last; i++) {
 			if (READ_ONCE(gfns[i].rmap))
 				complain("a page taken away is in the reverse map", i);

@@ -165,7 +165,7 @@ int main(int argc, char **argv)
 	srand(1);
 	if (tracing)
 		seize();
-	while (!kill(pid, 0)) {
+	for (unsigned int i = 1; !kill(pid, 0); i++) {
 		if (!strcmp(how, "migrate"))
 			migrate();
 		else if (!strcmp(how, "stop"))
@@ -179,7 +179,7 @@ int main(int argc, char **argv)
 		else
 			return 2;
 		/* ended, and only its parent has not heard of it yet? */
-		if (times % 16 == 0) {
+		if (i % 16 == 0) {
 			char path[64], state = 'Z';
 			FILE *f;
 

@@ -5,11 +5,14 @@
  *	PVHV_STORM=USEC		a signal to each vCPU thread every USEC, which
  *				interrupts PVHV_RUN
  *	PVHV_STORM_COUNT=FILE	gets how often it did
+ *	PVHV_LDT=1		a thread that changes its LDT all the time
  *	PVHV_MERGEABLE=1	guest RAM is for KSM
  */
 #define _GNU_SOURCE
+#include <asm/ldt.h>
 #include <errno.h>
 #include <linux/pvhv.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -63,8 +66,20 @@ static void __attribute__((destructor)) write_count(void)
 	fclose(f);
 }
 
+static void *change_ldt(void *unused)
+{
+	struct user_desc entry = { .limit = 1, .seg_32bit = 1, .useable = 1 };
+
+	for (;; entry.entry_number ^= 1) {
+		syscall(SYS_modify_ldt, 0x11, &entry, sizeof(entry));
+		usleep(200);
+	}
+	return unused;
+}
+
 int ioctl(int fd, unsigned long request, ...)
 {
+	static pthread_t ldt_thread;
 	static __thread int started;
 	const char *usec = getenv("PVHV_STORM");
 	void *arg;
@@ -78,6 +93,8 @@ int ioctl(int fd, unsigned long request, ...)
 		started = 1;
 		start_storm(usec);
 	}
+	if (request == PVHV_RUN && getenv("PVHV_LDT") && !ldt_thread)
+		pthread_create(&ldt_thread, NULL, change_ldt, NULL);
 	if (request == PVHV_SET_MEMORY) {
 		struct pvhv_memory *m = arg;
 

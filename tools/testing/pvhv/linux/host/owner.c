@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * An owner of domains that does what no launcher does: calls in the wrong order, wrong
+ * arguments, threads against each other. Prints "ok NAME" or "not ok NAME - why".
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/pvhv.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MIB		(1UL << 20)
+#define RACE_SIZE	(256 * MIB)
+#define RACE_SECONDS	4
+
+static int device, failures;
+
+static void result(const char *name, const char *format, ...)
+{
+	va_list ap;
+
+	if (!format) {
+		printf("ok %s\n", name);
+		return;
+	}
+	failures++;
+	printf("not ok %s - ", name);
+	va_start(ap, format);
+	vprintf(format, ap);
+	va_end(ap);
+	printf("\n");
+}
+
+/* The result of a call must be this errno, or 0 for success */
+static void expect(const char *name, long ret, int wanted)
+{
+	int got = ret < 0 ? errno : 0;
+
+	if (got == wanted)
+		result(name, NULL);
+	else
+		result(name, "%s, not %s", strerror(got), strerror(wanted));
+}
+
+static int make_domain(void)
+{
+	struct pvhv_create_domain c = { 0 };
+	int fd = ioctl(device, PVHV_CREATE_DOMAIN, &c);
+
+	if (fd < 0) {
+		result("domain", "%s", strerror(errno));
+		exit(1);
+	}
+	return fd;
+}
+
+static long set_memory(int domain, uint32_t slot, uint64_t gpa, uint64_t size, void *at)
+{
+	struct pvhv_memory m = { .slot = slot, .gpa = gpa, .size = size, .hva = (uint64_t)at };
+
+	return ioctl(domain, PVHV_SET_MEMORY, &m);
+}
+
+static void *map(size_t size)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (p == MAP_FAILED) {
+		result("mmap", "%s", strerror(errno));
+		exit(1);
+	}
+	return p;
+}
+
+static void fresh_vcpu(void)
+{
+	struct pvhv_vcpu_regs regs, zero = { 0 };
+	struct pvhv_run run = { 0 };
+	int domain = make_domain(), vcpu = ioctl(domain, PVHV_CREATE_VCPU, 0);
+
+	expect("vcpu", vcpu, 0);
+	expect("vcpu-twice", ioctl(domain, PVHV_CREATE_VCPU, 0), EEXIST);
+	expect("vcpu-number", ioctl(domain, PVHV_CREATE_VCPU, PVHV_MAX_VCPUS), EINVAL);
+	memset(&regs, 0xff, sizeof(regs));
+	expect("regs-of-fresh-vcpu", ioctl(vcpu, PVHV_GET_REGS, &regs), 0);
+	if (regs.cr3 || regs.rip || memcmp(regs.reserved, zero.reserved, sizeof(zero.reserved)))
+		result("regs-are-zero", "cr3 %#llx, rip %#llx", regs.cr3, regs.rip);
+	else
+		result("regs-are-zero", NULL);
+	expect("run-without-regs", ioctl(vcpu, PVHV_RUN, &run), EINVAL);
+	/* No memory yet, so no root */
+	expect("regs-without-memory", ioctl(vcpu, PVHV_SET_REGS, &zero), EINVAL);
+	close(vcpu);
+	close(domain);
+}
+
+/* A vCPU whose page tables are empty cannot even be told so. */
+static void empty_guest(void)
+{
+	struct pvhv_vcpu_regs regs = { .cs = 0x33, .ss = 0x2b, .rip = 0x1000 };
+	struct pvhv_run run = { 0 };
+	struct pvhv_state state = { 0 };
+	int domain = make_domain(), vcpu = ioctl(domain, PVHV_CREATE_VCPU, 0);
+	void *ram = map(MIB);
+	pid_t pid;
+	int status;
+
+	expect("memory", set_memory(domain, 0, 0, MIB, ram), 0);
+	expect("set-regs", ioctl(vcpu, PVHV_SET_REGS, &regs), 0);
+	pid = fork();
+	if (!pid)
+		_exit(ioctl(vcpu, PVHV_RUN, &run) < 0 && errno == EPERM ? 0 : 1);
+	waitpid(pid, &status, 0);
+	result("run-in-another-process", status ? "it is let" : NULL);
+	expect("run", ioctl(vcpu, PVHV_RUN, &run), 0);
+	ioctl(domain, PVHV_GET_STATE, &state);
+	if (state.state == PVHV_STATE_CRASHED && state.message[0])
+		result("crashes", NULL);
+	else
+		result("crashes", "state %u", state.state);
+	expect("memory-too-late", set_memory(domain, 1, MIB, MIB, map(MIB)), EBUSY);
+	close(vcpu);
+	close(domain);
+	munmap(ram, MIB);
+}
+
+static void slots(void)
+{
+	int domain = make_domain();
+	char *ram = map(16 * MIB);
+
+	expect("slot-order", set_memory(domain, 1, 0, MIB, ram), EINVAL);
+	expect("slot", set_memory(domain, 0, MIB, 4 * MIB, ram), 0);
+	expect("slot-again", set_memory(domain, 0, 32 * MIB, MIB, ram + 8 * MIB), EEXIST);
+	expect("slot-same-guest-address", set_memory(domain, 1, 4 * MIB, 4 * MIB, ram + 8 * MIB),
+	       EEXIST);
+	expect("slot-same-host-address", set_memory(domain, 1, 32 * MIB, 4 * MIB, ram + 3 * MIB),
+	       EEXIST);
+	expect("slot-unaligned", set_memory(domain, 1, 32 * MIB + 1, MIB, ram + 8 * MIB), EINVAL);
+	expect("slot-empty", set_memory(domain, 1, 32 * MIB, 0, ram + 8 * MIB), EINVAL);
+	expect("slot-wraps", set_memory(domain, 1, -4096UL, 8192, ram + 8 * MIB), EINVAL);
+	expect("slot-in-kernel", set_memory(domain, 1, 32 * MIB, MIB, (void *)-(16 * MIB)), EINVAL);
+	/* Not for lack of addresses, but of memory for what is kept of each page; without a word */
+	expect("slot-immense", set_memory(domain, 1, 1UL << 45, 1UL << 45, (void *)MIB), ENOMEM);
+	expect("slot-next", set_memory(domain, 1, 32 * MIB, MIB, ram + 8 * MIB), 0);
+	close(domain);
+	munmap(ram, 16 * MIB);
+}
+
+static void arguments(void)
+{
+	static const unsigned long of_domain[] = {
+		PVHV_SET_MEMORY, PVHV_GET_STATE, PVHV_GET_STATS, PVHV_DEVICE_ADD,
+		PVHV_DEVICE_REMOVE, PVHV_DEVICE_LIST,
+	};
+	struct pvhv_create_domain c = { .reserved = { 1 } };
+	int domain = make_domain(), vcpu = ioctl(domain, PVHV_CREATE_VCPU, 0);
+	bool good = true;
+
+	expect("padding", ioctl(device, PVHV_CREATE_DOMAIN, &c), EINVAL);
+	expect("bad-address", ioctl(device, PVHV_CREATE_DOMAIN, (void *)-1), EFAULT);
+	expect("no-such-call", ioctl(device, _IO(PVHV_IOC, 0x7f), 0), ENOTTY);
+	expect("no-such-domain-call", ioctl(domain, PVHV_RUN, 0), ENOTTY);
+	expect("no-such-vcpu-call", ioctl(vcpu, PVHV_SET_MEMORY, 0), ENOTTY);
+	expect("no-such-control", ioctl(domain, PVHV_CONTROL, 99), EINVAL);
+	for (unsigned int i = 0; i < sizeof(of_domain) / sizeof(*of_domain); i++)
+		if (!ioctl(domain, of_domain[i], (void *)-1) || errno != EFAULT)
+			good = false;
+	for (unsigned long nr = PVHV_GET_REGS; nr; nr = nr == PVHV_GET_REGS ? PVHV_SET_REGS : 0)
+		if (!ioctl(vcpu, nr, (void *)-1) || errno != EFAULT)
+			good = false;
+	result("bad-addresses", good ? NULL : "not all give EFAULT");
+	close(vcpu);
+	close(domain);
+}
+
+static atomic_bool stop;
+static char *race_ram;
+
+static void *invalidate(void *unused)
+{
+	while (!stop) {
+		for (size_t i = 0; i < RACE_SIZE; i += 4096 * 16)
+			race_ram[i] = 1;
+		madvise(race_ram, RACE_SIZE, MADV_DONTNEED);
+	}
+	return unused;
+}
+
+/* The host takes pages away while they become guest RAM; the host's log has what goes wrong */
+static void memory_race(void)
+{
+	time_t end = time(NULL) + RACE_SECONDS;
+	unsigned int times = 0;
+	pthread_t thread;
+
+	race_ram = map(RACE_SIZE);
+	pthread_create(&thread, NULL, invalidate, NULL);
+	while (time(NULL) < end) {
+		int domain = make_domain();
+
+		for (int i = 0; i < 4; i++)
+			if (set_memory(domain, i, i * 64 * MIB, 64 * MIB, race_ram + i * 64 * MIB)) {
+				result("memory-race", "%s", strerror(errno));
+				exit(1);
+			}
+		close(domain);
+		times++;
+	}
+	stop = true;
+	pthread_join(thread, NULL);
+	printf("# memory-race: %u domains\n", times);
+	result("memory-race", times > 10 ? NULL : "only %u domains", times);
+}
+
+int main(void)
+{
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	device = open("/dev/pvhv", O_RDWR);
+	if (device < 0) {
+		perror("/dev/pvhv");
+		return 1;
+	}
+	fresh_vcpu();
+	empty_guest();
+	slots();
+	arguments();
+	memory_race();
+	return !!failures;
+}

@@ -1,0 +1,15 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# run: vm
+# hosts: stock debug
+# needs: programs
+# copy: build/programs:/root/programs
+# timeout: 120
+#
+# /dev/pvhv in the hands of a program that does everything wrong.
+. ./lib.sh
+lines=$(dmesg | wc -l)
+programs/owner || failed=1
+[ "$(dmesg | wc -l)" = "$lines" ] && ok kernel-log || not_ok kernel-log "$(dmesg | tail -n 1)"
+unloads
+exit $failed
