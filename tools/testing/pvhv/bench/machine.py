@@ -190,7 +190,7 @@ def device_copies(name):
               f"{TOP}/tools/testing/pvhv/mkinitrd:/root/mkinitrd",
               f"{HERE}/host/rows.sh:/root/rows.sh", f"{HERE}/host/{name}:/root/{name}"]
     if name == "net":
-        return copies + [f"{tests}/net-lib.sh:/root/net-lib.sh"]
+        return copies + [f"{tests}/net-lib.sh:/root/net-lib.sh", f"{BUILD}/netload:/root/netload"]
     return copies + [f"{BUILD}/blkload:/root/blkload"]
 
 
@@ -198,10 +198,11 @@ def device_rows(name):
     """For the program of a device: run host/NAME in a host VM, pass its rows on."""
     log = f"{BUILD}/log"
     os.makedirs(log, exist_ok=True)
-    command = hostvm_command(device_copies(name), [f"/root/{name}"], DEVICE_TIMEOUT,
-                             log=f"{log}/{name}.kernel")
     ended = False
     try:
+        build()
+        command = hostvm_command(device_copies(name), [f"/root/{name}"], DEVICE_TIMEOUT,
+                                 log=f"{log}/{name}.kernel")
         with Run(command, f"{log}/{name}.out", DEVICE_TIMEOUT + 60) as run:
             for line in run.lines():
                 if line.startswith("BENCH row ") or line.startswith("BENCH error "):
@@ -210,7 +211,7 @@ def device_rows(name):
             status = run.process.wait()
         if not ended or status:
             raise Trouble(f"the machine ended with {status}, see {log}/{name}.out")
-    except Trouble as error:
+    except (Trouble, OSError, subprocess.CalledProcessError) as error:
         print(f"BENCH error {error}", flush=True)
         return 1
     return 0

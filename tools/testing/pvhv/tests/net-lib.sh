@@ -5,7 +5,7 @@
 
 modprobe pvhv-netback || fail "no netback"
 modprobe -a bridge 8021q 2>/dev/null
-gcc -O2 -o /tmp/netload guest/netload.c || fail "no compiler here"
+[ -x /tmp/netload ] || gcc -O2 -o /tmp/netload guest/netload.c || fail "no compiler here"
 PATH=$PATH:/tmp
 
 net_tools="/tmp/netload $(command -v ethtool) $(command -v iperf3) $(command -v ip)"
