@@ -68,10 +68,21 @@ static ulong sectors = 65536;
 module_param(sectors, ulong, 0644);
 MODULE_PARM_DESC(sectors, "size that the frontend is told, any number");
 
+static ulong features = PVHV_BLK_F_FLUSH;
+module_param(features, ulong, 0644);
+MODULE_PARM_DESC(features, "PVHV_BLK_F_xxx that the frontend is told, with limits that make no sense");
+
+static int state_set(const char *text, const struct kernel_param *kp);
+static const struct kernel_param_ops state_ops = { .set = state_set };
+module_param_cb(state, &state_ops, NULL, 0200);
+MODULE_PARM_DESC(state, "PVHV_DEV_xxx to be published for all devices, whatever it does to them");
+
 #define RING_PAGES	5
 
 struct badback {
+	struct list_head list;
 	struct pvhv_device *dev;
+	struct mutex control;	/* states */
 	struct mutex lock;	/* what follows */
 	struct pvhv_area area;
 	bool connected;
@@ -81,6 +92,9 @@ struct badback {
 	struct pvhv_blk_segment segs[PVHV_BLK_MAX_SEGS];
 	unsigned int nr_kept;
 };
+
+static LIST_HEAD(badbacks);
+static DEFINE_MUTEX(badbacks_lock);	/* the list */
 
 static void respond(struct badback *b, u16 id, u16 status)
 {
@@ -215,7 +229,11 @@ static int badback_publish(struct badback *b, u32 state)
 	pvhv_prop_add(props, PVHV_BLK_LOGICAL, 0, READ_ONCE(logical));
 	pvhv_prop_add(props, PVHV_BLK_SEGMENTS, 0, ~0ULL);
 	pvhv_prop_add(props, PVHV_BLK_MAX_SECTORS, 0, ~0ULL);
-	pvhv_prop_add(props, PVHV_BLK_FEATURES, 0, PVHV_BLK_F_FLUSH);
+	pvhv_prop_add(props, PVHV_BLK_FEATURES, 0, READ_ONCE(features));
+	pvhv_prop_add(props, PVHV_BLK_DISCARD_GRAN, 0, 12345);
+	pvhv_prop_add(props, PVHV_BLK_DISCARD_ALIGN, 0, ~0ULL);
+	pvhv_prop_add(props, PVHV_BLK_DISCARD_MAX, 0, ~0ULL);
+	pvhv_prop_add(props, PVHV_BLK_ZEROES_MAX, 0, ~0ULL);
 	pvhv_prop_add(props, PVHV_BLK_PHYSICAL, 0, 12345);
 	pvhv_prop_add(props, PVHV_BLK_IO_MIN, 0, ~0ULL);
 	pvhv_prop_add(props, PVHV_BLK_IO_OPT, 0, ~0ULL);
@@ -223,6 +241,24 @@ static int badback_publish(struct badback *b, u32 state)
 	pvhv_prop_add(props, 999, 999, ~0ULL);
 	err = pvhv_publish(b->dev, state, props);
 	kfree(props);
+	return err;
+}
+
+static int state_set(const char *text, const struct kernel_param *kp)
+{
+	struct badback *b;
+	u32 state;
+	int err = kstrtou32(text, 0, &state);
+
+	if (err)
+		return err;
+	mutex_lock(&badbacks_lock);
+	list_for_each_entry(b, &badbacks, list) {
+		mutex_lock(&b->control);
+		err = badback_publish(b, state);
+		mutex_unlock(&b->control);
+	}
+	mutex_unlock(&badbacks_lock);
 	return err;
 }
 
@@ -268,6 +304,7 @@ static void badback_changed(struct pvhv_device *dev)
 {
 	struct badback *b = dev_get_drvdata(&dev->dev);
 
+	mutex_lock(&b->control);
 	switch (dev->peer_state) {
 	case PVHV_DEV_INITIALISING:
 		disconnect(b);
@@ -287,6 +324,7 @@ static void badback_changed(struct pvhv_device *dev)
 	}
 	if (!(dev->flags & PVHV_DEV_ONLINE) && dev->state == PVHV_DEV_CONNECTED)
 		badback_publish(b, PVHV_DEV_CLOSING);
+	mutex_unlock(&b->control);
 }
 
 static int badback_probe(struct pvhv_device *dev)
@@ -297,18 +335,27 @@ static int badback_probe(struct pvhv_device *dev)
 	if (!b)
 		return -ENOMEM;
 	b->dev = dev;
+	mutex_init(&b->control);
 	mutex_init(&b->lock);
 	dev_set_drvdata(&dev->dev, b);
 	err = badback_publish(b, PVHV_DEV_INIT_WAIT);
-	if (err)
+	if (err) {
 		kfree(b);
-	return err;
+		return err;
+	}
+	mutex_lock(&badbacks_lock);
+	list_add_tail(&b->list, &badbacks);
+	mutex_unlock(&badbacks_lock);
+	return 0;
 }
 
 static void badback_remove(struct pvhv_device *dev)
 {
 	struct badback *b = dev_get_drvdata(&dev->dev);
 
+	mutex_lock(&badbacks_lock);
+	list_del(&b->list);
+	mutex_unlock(&badbacks_lock);
 	disconnect(b);
 	kfree(b);
 }

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # run: vm
+# hosts: stock debug
 # needs: guest test-modules
 # copy: build/test-modules:/root/modules
 # timeout: 900
@@ -12,11 +13,12 @@
 . ./block-lib.sh
 
 modprobe -r pvhv-blkback 2>/dev/null
-insmod modules/pvhv-badback.ko || fail "no bad backend"
+insmod "modules/$(uname -r)/pvhv-badback.ko" || fail "no bad backend"
 parameters=/sys/module/pvhv_badback/parameters
 truncate -s 32M /tmp/disk
 make_disk_guest
 order_guest badback
+in_guest 10 'messages() { dmesg | grep -c "$1" || true; }'
 n=0
 
 # a new disk, known to the guest as a letter
@@ -41,11 +43,11 @@ detach
 
 for mode in id-too-large id-not-sent twice prod-too-far prod-back cons-too-far cons-back keep-page; do
 	attach || continue
-	in_guest 60 "until_true 20 [ -b $disk ]; dmesg -c >/dev/null"
+	in_guest 60 "until_true 20 [ -b $disk ]; before=\$(messages 'backend cannot be trusted')"
 	echo $mode >$parameters/mode
 	# the first request may still be answered well
 	guest_expect "$mode-ends" 0 90 "for i in 1 2 3 4 5; do $(read_one) 2>/dev/null; done; true"
-	guest_expect "$mode-noticed" 0 20 'dmesg | grep "backend cannot be trusted"'
+	guest_expect "$mode-noticed" 0 20 '[ $(messages "backend cannot be trusted") = $((before + 1)) ]'
 	guest_expect "$mode-fails" 1 20 "$(read_one)"
 	detach
 	guest_expect "$mode-gone" 0 30 "until_true 20 [ ! -b $disk ]"
@@ -64,11 +66,29 @@ in_guest 20 "{ $(read_one); echo \$? >/tmp/silent; } 2>/dev/null & sleep 1"
 detach
 guest_expect silent-ends 0 60 'until_true 50 [ -s /tmp/silent ] && [ "$(cat /tmp/silent)" != 0 ]'
 
+# states in any order, see net-badback
+attach
+guest_expect states-before 0 60 "until_true 20 [ -b $disk ] && $(read_one)"
+for states in '1' '3' '5 4' '6 4' '6 1 2 4' '6 2 5 6 1' '5 6 2 4' '6 1 5 6' '4 4 4'; do
+	for state in $states; do
+		echo "$state" >$parameters/state
+	done 2>/dev/null
+	sleep 0.3
+done
+for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+	for state in 6 2 4 5 6 1 2; do
+		echo "$state" >$parameters/state
+	done 2>/dev/null
+done
+echo 6 >$parameters/state
+guest_expect states-again 0 60 "until_true 40 $(read_one)"
+detach
 # numbers that make no disk
 for bad in '0 65536' '1 65536' '511 65536' '513 65536' '8192 65536' '4294967295 65536'; do
+	in_guest 10 'before=$(messages "cannot connect")'
 	echo "${bad% *}" >$parameters/logical
 	attach || continue
-	guest_expect "logical-${bad% *}" 0 20 "sleep 1; [ ! -b $disk ] && dmesg | grep 'cannot connect'"
+	guest_expect "logical-${bad% *}" 0 20 "sleep 1; [ ! -b $disk ] && [ \$(messages 'cannot connect') -gt \$before ]"
 	detach
 done
 echo 512 >$parameters/logical
@@ -79,6 +99,18 @@ for size in 0 1 18446744073709551615; do
 	detach
 done
 echo 65536 >$parameters/sectors
+# all but read-only
+echo 62 >$parameters/features
+attach
+guest_expect discard 0 60 "until_true 20 [ -b $disk ] && timeout 40 blkdiscard $disk"
+guest_expect zeroes 0 60 "timeout 40 blkdiscard -z -l 1M $disk"
+detach
+echo 2 >$parameters/features
+# one that goes again before it is there; its name is free afterwards
+for _ in 1 2 3 4 5 6; do
+	attach
+	detach
+done
 attach
 guest_expect good-again 0 60 "until_true 20 [ -b $disk ] && $(read_one)"
 detach

@@ -7,6 +7,7 @@
  *	netload connects HOST PORT NR AT-ONCE	NR connections of 256 bytes each way
  *	netload rr HOST PORT SECONDS		round trips of one byte; prints them per second
  *	netload datagrams HOST PORT NR BYTES	one at a time, each must come back the same
+ *	netload flood HOST PORT NR BYTES	NR datagrams from as many sockets as it takes
  *	netload join GROUP PORT			waits for one datagram to GROUP
  *	netload cast GROUP PORT INTERFACE	sends it, ten times a second for 10 seconds
  *
@@ -313,6 +314,28 @@ static int datagrams(const char *host, const char *port, int nr, size_t len)
 	return lost > 0;
 }
 
+/* So many datagrams, and not a look at what comes of them. A socket that is full stays so. */
+static int flood(const char *host, const char *port, int nr, size_t len)
+{
+	int fd = connected(host, port, SOCK_DGRAM), sockets = 1, sent = 0;
+	char *buf = calloc(1, len);
+
+	while (sent < nr && sockets < 1000) {
+		if (send(fd, buf, len, MSG_DONTWAIT) == (ssize_t)len) {
+			sent++;
+			continue;
+		}
+		if (errno == EAGAIN || errno == ENOBUFS) {
+			fd = connected(host, port, SOCK_DGRAM);
+			sockets++;
+		} else if (errno != ECONNREFUSED) {
+			err(1, "send");
+		}
+	}
+	printf("%d sent\n", sent);
+	return sent < nr;
+}
+
 static int join(const char *group, int port)
 {
 	struct ip_mreqn m = { .imr_multiaddr.s_addr = inet_addr(group) };
@@ -365,6 +388,8 @@ int main(int argc, char **argv)
 		return rr(argv[2], argv[3], atof(argv[4]));
 	if (!strcmp(what, "datagrams") && argc == 6)
 		return datagrams(argv[2], argv[3], atoi(argv[4]), atoi(argv[5]));
+	if (!strcmp(what, "flood") && argc == 6)
+		return flood(argv[2], argv[3], atoi(argv[4]), atoi(argv[5]));
 	if (!strcmp(what, "join") && argc == 4)
 		return join(argv[2], atoi(argv[3]));
 	if (!strcmp(what, "cast") && argc == 5)
