@@ -58,8 +58,8 @@ order_guest() {
 in_guest() {
 	orders=$((orders + 1))
 	order_lines=$(wc -l <"/tmp/$guest.out")
-	order=$(printf '%s' "$2" | tr '\n\t' '  ')
-	printf '%s\n' "{ $order ; } ; echo \"guest-done $orders \$? .\"" >&8
+	# no tab: the terminal's line editing must not see one
+	printf '%s\n' "{ $2" "} ; echo \"guest-done $orders \$? .\"" . | tr '\t' ' ' >&8
 	wait_for "$1" said "$guest" "^guest-done $orders [0-9]* [.]" || {
 		tail -n "+$((order_lines + 1))" "/tmp/$guest.out"
 		echo "timeout of: $2"

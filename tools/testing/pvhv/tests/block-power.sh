@@ -26,7 +26,7 @@ make_disk_guest
 # cut KIND STORE OPTIONS ROUND
 cut_power() {
 	order_guest "power$1$4" --disk "path=$2,serial=store$3"
-	printf '%s\n' "write_files $4 a b c" >&8
+	printf '%s\n' "write_files $4 a b c" . >&8
 	wait_for 60 said "$guest" "mnt/$4-[abc]-[5-9]" || not_ok "writes-$1-$4" "nothing written: $(tail -n 2 "/tmp/$guest.out")"
 	sleep "$(awk -v s="$4$1" 'BEGIN { srand(length(s) + s + 0); printf "%.2f", rand() * 3 }')"
 	kill -9 "$guest_pid"

@@ -59,7 +59,7 @@ orders=0
 in_guest() {
 	orders=$((orders + 1))
 	order_lines=$(wc -l <"/tmp/$1.out")
-	printf '%s\n' "{ $(printf '%s' "$3" | tr '\n' ';') ; } ; echo \"guest-done $orders \$? .\"" >"/tmp/$1.in"
+	printf '%s\n' "{ $3" "} ; echo \"guest-done $orders \$? .\"" . | tr '\t' ' ' >"/tmp/$1.in"
 	guest_says "$2" "$1" "^guest-done $orders [0-9]* [.]" || { echo "timeout of: $3"; return 124; }
 	tail -n "+$((order_lines + 1))" "/tmp/$1.out" | tr -d '\r' >/tmp/order.out
 	grep -v '^guest-done' /tmp/order.out
