@@ -32,6 +32,7 @@ help:
 	@echo  '  check         the tests (an hour and more from scratch); those that are skipped are'
 	@echo  '                named; ends with "N passed, N failed"'
 	@echo  '  check-quick   those that take a few minutes'
+	@echo  '  check-long    those, too, that are left out for their length'
 	@echo  '  check TESTS="NAME..."   some; $(TESTING)/check --list names them'
 	@echo  '  install, uninstall   modules, command, man page, guest kernel, udev rule;'
 	@echo  '                DESTDIR=, PREFIX= (now: $(PREFIX)), KDIR= as below'
@@ -100,6 +101,9 @@ bench: module tools guest
 check: setup
 	@$(TESTING)/check $(TESTS)
 
+check-long: setup
+	@$(TESTING)/check --long $(TESTS)
+
 check-quick: setup
 	@$(TESTING)/check --quick $(TESTS)
 
@@ -138,5 +142,5 @@ clean:
 	@if [ -e tools/pvhv/Makefile ]; then $(MAKE) --no-print-directory -C tools/pvhv clean; fi
 
 .PHONY: all help setup module __module module-debug tools guest rootfs debug-kernel docs \
-	demo demo-debian bench check check-quick check-bochs install __install uninstall \
+	demo demo-debian bench check check-long check-quick check-bochs install __install uninstall \
 	kernelversion clean

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # run: vm
 # hosts: stock debug
+# long: debug
 # needs: guest programs
 # copy: build/programs:/root/programs build/linux/tests:/root/tables
 # timeout: 1200
@@ -55,11 +56,7 @@ nmi() {
 	sleep 0.02
 }
 
-undisturbed() { sleep 1; }
-
-during undisturbed 1 undisturbed
 disturbed migrate 100 migrate
-disturbed stop 20 stop
 disturbed ptrace 100 ptrace
 during hotplug 5 hotplug
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # run: vm
 # hosts: stock debug cpu-qemu64
+# long: debug
 # needs: guest programs
 # copy: build/linux/tests/time:/root/time
 # timeout: 300

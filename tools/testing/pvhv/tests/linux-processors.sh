@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # run: vm
 # hosts: debug up cpu-epyc cpu-skylake cpu-qemu64
+# long: debug up cpu-*
 # needs: guest programs
 # copy: build/programs:/root/programs
 # timeout: 1500

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # run: vm
 # hosts: stock debug
+# long: debug
 # needs: guest programs
 # copy: build/programs:/root/programs
 # timeout: 900
@@ -43,19 +44,19 @@ done_with() {
 # A limit below what the guest uses
 start=$(counter pswpout)
 echo 72M >$group/memory.max
-work limited 96 15
+work limited 96 10
 done_with limited pswpout "$start" 5000
 echo max >$group/memory.max
 
 # Pages written out one by one while they are used
 start=$(counter pswpin)
-work paged-out 64 15
+work paged-out 64 10
 programs/disturb pageout "$guest_pid" >/dev/null
 done_with paged-out pswpin "$start" 500
 
 # Proactive reclaim
 start=$(counter pswpin)
-work reclaimed 96 15
+work reclaimed 96 10
 while kill -0 "$guest_pid" 2>/dev/null; do
 	echo 24M >$group/memory.reclaim
 	sleep 0.5
@@ -67,7 +68,7 @@ echo 2000 >/sys/kernel/mm/ksm/pages_to_scan
 echo 10 >/sys/kernel/mm/ksm/sleep_millisecs
 echo 1 >/sys/kernel/mm/ksm/run
 export LD_PRELOAD="$PWD/programs/preload.so" PVHV_MERGEABLE=1
-work merged 24 20
+work merged 24 15
 first=$guest_pid
 start_guest merged-too --append 'quiet loglevel=1'
 unset LD_PRELOAD PVHV_MERGEABLE
@@ -88,7 +89,7 @@ echo 0 >/sys/kernel/mm/ksm/run
 # Huge pages are made of small ones and split again, pages are moved about.
 echo never >/sys/kernel/mm/transparent_hugepage/enabled
 start=$(counter thp_collapse_alloc)
-work collapsed 64 15
+work collapsed 64 10
 programs/disturb collapse "$guest_pid" >/dev/null &
 disturb=$!
 programs/disturb pageout "$guest_pid" >/dev/null
@@ -97,7 +98,7 @@ done_with collapsed thp_collapse_alloc "$start" 5
 echo always >/sys/kernel/mm/transparent_hugepage/enabled
 
 start=$(counter compact_migrate_scanned)
-work compacted 64 15
+work compacted 64 8
 while kill -0 "$guest_pid" 2>/dev/null; do
 	echo 1 >/proc/sys/vm/compact_memory
 	echo 8M >$group/memory.reclaim
