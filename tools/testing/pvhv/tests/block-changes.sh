@@ -132,8 +132,14 @@ no_backs() { ! ls -d /sys/bus/pvhv/devices/pvhv-blk-back-* 2>/dev/null; }
 wait_for 30 no_backs && ok killed-devices-gone || not_ok killed-devices-gone "$(ls /sys/bus/pvhv/devices)"
 unused() { [ "$(awk '$1 == "pvhv_blkback" {print $3}' /proc/modules)" = 0 ]; }
 wait_for 10 unused && ok killed-unused || not_ok killed-unused "$(grep ^pvhv /proc/modules)"
+dmsetup remove --noudevsync test && ok disk-released || not_ok disk-released "still open"
+# what was written is in this machine's memory: it was next to nothing before
+rm -f /tmp/grows /tmp/hot
+for disk in null-load null-mapped; do
+	echo 0 >/sys/kernel/config/nullb/$disk/power && rmdir /sys/kernel/config/nullb/$disk ||
+		not_ok "$disk-released" "still open"
+done
 same_counts nothing-lost "$before" "$(host_counts)" 2048
 no_leaks
-dmsetup remove --noudevsync test && ok disk-released || not_ok disk-released "still open"
 expect unloads 0 modprobe -r pvhv-blkback pvhv
 exit $failed
