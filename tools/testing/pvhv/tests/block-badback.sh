@@ -104,7 +104,7 @@ echo 65536 >$parameters/sectors
 echo 62 >$parameters/features
 attach
 guest_expect discard 0 60 "until_true 20 [ -b $disk ] && timeout 40 blkdiscard $disk"
-guest_expect zeroes 0 60 "timeout 40 blkdiscard -z -l 1M $disk"
+guest_expect zeroes 0 60 "timeout 40 /bin/blkdiscard -z -l 1M $disk"
 detach
 echo 2 >$parameters/features
 # one that goes again before it is there; its name is free afterwards
