@@ -113,12 +113,12 @@ done
 guest_expect unbind-host-guest 0 30 'until_true 20 state_is 0 "connected connected" && reads first'
 
 # a guest that does not look: asked to let go, robbed, given a new one
-name=$(pvhv disk attach devices path=/tmp/disk2,serial=two)
+second=$(pvhv disk attach devices path=/tmp/disk2,serial=two)
 guest_expect two 0 20 'until_true 10 reads two'
 expect pause 0 pvhv pause devices
-expect paused-detach 1 pvhv disk detach --timeout 2 devices "$name"
+expect paused-detach 1 pvhv disk detach --timeout 2 devices "$second"
 backs_are 2 && ok paused-stays || not_ok paused-stays "$(nr_backs) backends"
-expect paused-force 0 pvhv disk detach --force --timeout 20 devices "$name"
+expect paused-force 0 pvhv disk detach --force --timeout 20 devices "$second"
 backs_are 1 && ok paused-robbed || not_ok paused-robbed "$(nr_backs) backends"
 expect paused-attach 0 pvhv disk attach devices path=/tmp/disk3,serial=three
 expect paused-unload 0 timeout 60 rmmod pvhv-blkback
