@@ -42,7 +42,7 @@ static void reap(struct netfront_queue *q)
 	struct pvhv_net_tx_response rsp;
 	struct netfront_tx *pkt;
 
-	while (q->tx_inflight && pvhv_ring_items(&q->tx.rsp)) {
+	while (pvhv_ring_items(&q->tx.rsp)) {
 		pvhv_ring_get(&q->tx.rsp, &rsp, sizeof(rsp));
 		pkt = &q->pkts[rsp.id % NETFRONT_TX_IDS];
 		if (rsp.id >= NETFRONT_TX_IDS || !pkt->used) {
