@@ -154,6 +154,32 @@ const struct blkback_backing blkback_direct = {
 	.work = blkback_direct_work,
 };
 
+/**
+ * blkback_file_can_direct - is there direct I/O on a regular file?
+ * @file:	open for reading
+ *
+ * It is tried: overlayfs promises it whatever is below.
+ */
+bool blkback_file_can_direct(struct file *file)
+{
+	struct bio_vec bvec = { .bv_len = PAGE_SIZE };
+	struct iov_iter iter;
+	struct kiocb iocb;
+	ssize_t ret;
+
+	if (!(file->f_mode & FMODE_CAN_ODIRECT) || !file->f_op->read_iter)
+		return false;
+	bvec.bv_page = alloc_page(GFP_KERNEL);
+	if (!bvec.bv_page)
+		return false;
+	init_sync_kiocb(&iocb, file);
+	iocb.ki_flags |= IOCB_DIRECT;
+	iov_iter_bvec(&iter, ITER_DEST, &bvec, 1, PAGE_SIZE);
+	ret = file->f_op->read_iter(&iocb, &iter);
+	__free_page(bvec.bv_page);
+	return ret >= 0 || ret == -EIO;
+}
+
 /* ---- through the page cache ---- */
 
 static int blkback_cached_rw(struct blkback_req *req)

@@ -264,7 +264,7 @@ static int blkback_open(struct blkback *bd)
 			bd->bdev = bdev;
 			bd->backing = &blkback_bdev;
 		}
-	} else if (direct && config->file->f_mode & FMODE_CAN_ODIRECT) {
+	} else if (direct && blkback_file_can_direct(config->file)) {
 		bd->backing = &blkback_direct;
 	}
 	if (!bd->backing) {

@@ -215,5 +215,6 @@ void blkback_bdev_props(const struct blkback *bd, u64 *features, struct pvhv_pro
 extern const struct blkback_backing blkback_direct, blkback_cached;
 void blkback_file_props(const struct blkback *bd, u64 *features, struct pvhv_props *props);
 u32 blkback_file_logical(const struct file *file, bool direct);
+bool blkback_file_can_direct(struct file *file);
 
 #endif /* _PVHV_BLKBACK_H */

@@ -84,7 +84,8 @@ used() {
 }
 
 # What the recipes find
-mkdir -p /srv
+modprobe null_blk nr_devices=1 memory_backed=1 gb=2 && mkfs.ext4 -q /dev/nullb0 && mkdir -p /srv &&
+	mount /dev/nullb0 /srv || fail "no file system"
 truncate -s 64M /srv/base.img /srv/remote.img /srv/disk.img
 mkfs.ext4 -q -F /srv/base.img
 base_sum=$(md5sum </srv/base.img)
@@ -139,9 +140,8 @@ expect bridge-host-to-web 0 ping -q -c 3 -W 10 192.168.77.2
 guest bridge-web-to-host web 60 'ping -q -c 3 -W 10 192.168.77.1'
 guest bridge-web-to-db web 60 'ping -q -c 3 -W 10 192.168.77.3'
 guest bridge-db-to-web db 60 'ping -q -c 3 -W 10 192.168.77.2'
-in_guest db 20 'head -c 2000000 /dev/urandom >/tmp/file; (nc -l -p 5000 </tmp/file >/dev/null &) ; md5sum </tmp/file' |
-	cut -d' ' -f1 >/tmp/sum
-guest bridge-transfer web 120 "nc 192.168.77.3 5000 </dev/null | md5sum | grep $(cat /tmp/sum)"
+in_guest db 20 'head -c 2000000 /dev/urandom >/tmp/file; httpd -p 5000 -h /tmp; md5sum </tmp/file' >/tmp/sum
+guest bridge-transfer web 120 "wget -q -O - http://192.168.77.3:5000/file | md5sum | grep $(cut -d' ' -f1 /tmp/sum)"
 
 # The outside: a network namespace that knows nothing of 192.168.77
 ip netns add outside
