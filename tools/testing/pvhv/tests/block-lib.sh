@@ -38,7 +38,6 @@ make_disk_guest() {
 	use_guest /tmp/disk-initrd
 }
 
-orders=0
 # order_guest NAME [OPTION]...: starts such a guest; its pid is $guest_pid
 order_guest() {
 	guest=$1
@@ -56,7 +55,8 @@ order_guest() {
 # in_guest SECONDS COMMAND: has the guest execute it; its output and its status
 # are ours. The status is 124 if it does not end.
 in_guest() {
-	orders=$((orders + 1))
+	# a number that no subshell has used either
+	orders=$(date +%s%N)
 	order_lines=$(wc -l <"/tmp/$guest.out")
 	# no tab: the terminal's line editing must not see one
 	printf '%s\n' "{ $2" "} ; echo \"guest-done $orders \$? .\"" . | tr '\t' ' ' >&8

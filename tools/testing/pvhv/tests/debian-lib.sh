@@ -31,7 +31,6 @@ debian_network() {
 start_debian() {
 	debian=$1
 	shift
-	orders=0
 	rm -f "/tmp/$debian.in"
 	mkfifo "/tmp/$debian.in" || fail "no fifo"
 	exec 7<>"/tmp/$debian.in"
@@ -69,7 +68,8 @@ debian_login() {
 # in_debian SECONDS COMMAND: in its shell; its output and status are ours, 124 if it
 # does not end.
 in_debian() {
-	orders=$((orders + 1))
+	# a number that no subshell has used either
+	orders=$(date +%s%N)
 	order_lines=$(wc -l <"/tmp/$debian.out")
 	printf '%s\n' "{ $2 ; } 2>&1; echo; echo order-done $orders \$? ." >&7
 	if ! debian_says "$1" "^order-done $orders [0-9]* [.]"; then
