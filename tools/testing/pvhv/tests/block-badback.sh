@@ -86,10 +86,9 @@ guest_expect states-again 0 60 "until_true 40 $(read_one)"
 detach
 # numbers that make no disk
 for bad in '0 65536' '1 65536' '511 65536' '513 65536' '8192 65536' '4294967295 65536'; do
-	in_guest 10 'before=$(messages "cannot connect")'
 	echo "${bad% *}" >$parameters/logical
 	attach || continue
-	guest_expect "logical-${bad% *}" 0 20 "sleep 1; [ ! -b $disk ] && [ \$(messages 'cannot connect') -gt \$before ]"
+	guest_expect "logical-${bad% *}" 0 20 "sleep 1; [ ! -b $disk ] && [ \$(messages 'cannot connect') -gt 0 ]"
 	detach
 done
 echo 512 >$parameters/logical
