@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0
 # run: vm
 # hosts: stock debug
+# long: debug
 # needs: guest programs
 # copy: build/programs:/root/programs
-# timeout: 900
+# timeout: 1500
 #
 # A launcher killed at any moment, in any state, frees everything.
 . ./lib.sh
