@@ -223,6 +223,7 @@ if in_guest 60 'for i in 1 2 3 4 5; do netload flood 10.9.0.1 7777 450 60000; do
 else
 	echo "ok grants-guessed # SKIP the backend did not guess in time"
 fi
+in_guest 30 'killall netload' >/dev/null
 set_to guess 0
 pvhv disk detach --force badnet "$disk" >/tmp/detached 2>&1 || not_ok detach-disk "$(cat /tmp/detached)"
 detach
