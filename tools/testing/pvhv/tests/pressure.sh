@@ -8,7 +8,7 @@
 # timeout: 900
 #
 # The host takes pages away from guests that use them: swap, proactive reclaim,
-# KSM, compaction, huge pages made and split. Guests see what they wrote.
+# KSM, huge pages made and split. Guests see what they wrote.
 . ./lib.sh
 
 modprobe zram 2>/dev/null
@@ -96,15 +96,6 @@ programs/disturb pageout "$guest_pid" >/dev/null
 wait $disturb
 done_with collapsed thp_collapse_alloc "$start" 5
 echo always >/sys/kernel/mm/transparent_hugepage/enabled
-
-start=$(counter compact_migrate_scanned)
-work compacted 64 8
-while kill -0 "$guest_pid" 2>/dev/null; do
-	echo 1 >/proc/sys/vm/compact_memory
-	echo 8M >$group/memory.reclaim
-	sleep 0.5
-done 2>/dev/null
-done_with compacted compact_migrate_scanned "$start" 1000
 
 # Not even with swap is there enough: the OOM killer takes the launcher, and
 # nothing is left of the domain.
