@@ -86,7 +86,7 @@ echo "# merged: $most pages were shared"
 [ "$most" -ge 1000 ] && ok merged-happened || not_ok merged-happened "only $most pages were shared"
 echo 0 >/sys/kernel/mm/ksm/run
 
-# Huge pages are made of small ones and split again, pages are moved about.
+# Huge pages are made of small ones and split again.
 echo never >/sys/kernel/mm/transparent_hugepage/enabled
 start=$(counter thp_collapse_alloc)
 work collapsed 64 10
