@@ -6,14 +6,14 @@
 # copy: build/guests.install:/root/guests
 # timeout: 1500
 #
-# 200 domains come and go, 15 of them Linux, and no page or object is lost; fewer
+# 200 domains come and go, each third of them Linux, and no page or object is lost; fewer
 # on the debug host, where kmemleak looks, too.
 . ./lib.sh
 
 echo true >/tmp/test
 make_guest /tmp/test
 cycle() {
-	if [ $(($1 % 14)) = 1 ]; then
+	if [ $(($1 % 3)) = 1 ]; then
 		timeout -k 5 120 pvhv run --initrd /tmp/initrd </dev/null
 	else
 		timeout -k 5 60 pvhv run --kernel guests/hello.elf --memory 64M </dev/null
