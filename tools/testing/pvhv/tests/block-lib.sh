@@ -32,7 +32,7 @@ make_disk_guest() {
 	if [ ! -e /tmp/disk-initrd ]; then
 		gcc -static -O2 -Wall -o /tmp/iocheck guest/iocheck.c || fail "no compiler here"
 		make_guest guest/orders guest/disks:root/disks /sbin/mkfs.ext4 /sbin/e2fsck \
-			"$(command -v blkdiscard)" "$(command -v dd)" /tmp/iocheck
+			"$(command -v blkdiscard)" "$(command -v dd)" "$(command -v fio)" /tmp/iocheck
 		mv /tmp/initrd /tmp/disk-initrd
 	fi
 	use_guest /tmp/disk-initrd

@@ -59,6 +59,13 @@ for kind in null file cached four loop; do
 	guest_expect "verify-$kind" 0 300 "verify $kind $block"
 done
 
+# what others use to find errors: two jobs, each verifies what it has written, with flushes
+for kind in null file cached; do
+	guest_expect "fio-$kind" 0 200 "fio --filename=\$(disk $kind) --direct=1 --ioengine=io_uring --iodepth=16 --bsrange=4k-64k \
+		--verify=crc32c --verify_fatal=1 --fsync=64 --size=8M --numjobs=2 --offset_increment=16M --group_reporting \
+		--name=random --rw=randwrite --name=mixed --stonewall --rw=randrw >/tmp/fio 2>&1 || { tail -n 3 /tmp/fio; false; }"
+done
+
 # Batches: many requests for one exit of the guest, and for one interrupt
 counts() { echo "$(($(back_stat 0 read_requests) + $(back_stat 0 write_requests))) $(back_stat 0 runs) $(back_stat 0 notifications_sent)"; }
 before=$(counts)
