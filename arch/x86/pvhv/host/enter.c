@@ -361,11 +361,13 @@ static void load_descriptors(struct pvhv_vcpu *v)
 	g->work |= SW_WORK_SEGS;
 }
 
-/* Only while the guest's are in the registers */
+/*
+ * Only while the guest's are in the registers. DS and ES are saved at each exit already:
+ * modify_ldt() of the owner's has them loaded from its own LDT, or with null, by IPI
+ * (refresh_ldt_segments()).
+ */
 static void save_segments(struct sw_guest *g)
 {
-	savesegment(ds, g->ds);
-	savesegment(es, g->es);
 	savesegment(fs, g->fs);
 	savesegment(gs, g->gs);
 	rdmsrl(MSR_FS_BASE, g->fs_base);
@@ -684,10 +686,7 @@ void pvhv_enter(struct pvhv_vcpu *v)
 	d->host_cr3 = __native_read_cr3();
 	if (use_pcid)
 		d->host_cr3 |= X86_CR3_PCID_NOFLUSH;
-	/*
-	 * modify_ldt() in another thread of the owner's makes an IPI load the host's
-	 * LDT, whose addresses are the guest's to fill while the guest runs.
-	 */
+	/* modify_ldt() again: the addresses of the host's LDT are the guest's to fill. */
 	store_ldt(ldt);
 	if (unlikely(v->segments_live && ldt != SW_LDT_SEL)) {
 		v->host.ldt = ldt;
@@ -705,6 +704,8 @@ void pvhv_enter(struct pvhv_vcpu *v)
 	current->flags |= PF_VCPU;
 	v->segments_live = true;
 	a->enter();
+	savesegment(ds, d->guest.ds);
+	savesegment(es, d->guest.es);
 
 	debug_exit(v);
 	if (has_ds_area)

@@ -26,26 +26,29 @@ null_disk() {
 	null_disk=/dev/${config##*/}
 }
 
-# make_disk_guest: /tmp/initrd, whose guest takes orders. It takes long to make and is
-# the same for all tests of a machine.
+# make_disk_guest [FILE]...: /tmp/initrd, whose guest takes orders. It takes long to make
+# and without more files is the same for all tests of a machine.
 make_disk_guest() {
-	if [ ! -e /tmp/disk-initrd ]; then
+	if [ ! -e /tmp/iocheck ]; then
 		gcc -static -O2 -Wall -o /tmp/iocheck guest/iocheck.c || fail "no compiler here"
+	fi
+	if [ $# -gt 0 ] || [ ! -e /tmp/disk-initrd ]; then
 		make_guest guest/orders guest/disks:root/disks /sbin/mkfs.ext4 /sbin/e2fsck \
-			"$(command -v blkdiscard)" "$(command -v dd)" "$(command -v fio)" /tmp/iocheck
+			"$(command -v blkdiscard)" "$(command -v dd)" /tmp/iocheck "$@"
+		[ $# -gt 0 ] && return
 		mv /tmp/initrd /tmp/disk-initrd
 	fi
 	use_guest /tmp/disk-initrd
 }
 
-# order_guest NAME [OPTION]...: starts such a guest; its pid is $guest_pid
+# order_guest NAME [OPTION]...: starts such a guest, with $guest_memory; its pid is $guest_pid
 order_guest() {
 	guest=$1
 	shift
 	rm -f "/tmp/$guest.in"
 	mkfifo "/tmp/$guest.in" || fail "no fifo"
 	exec 8<>"/tmp/$guest.in"
-	pvhv run --name "$guest" --initrd /tmp/initrd --memory 256M --append 'quiet loglevel=4' "$@" \
+	pvhv run --name "$guest" --initrd /tmp/initrd --memory "${guest_memory:-256M}" --append 'quiet loglevel=4' "$@" \
 		<"/tmp/$guest.in" >"/tmp/$guest.out" 2>&1 8>&- &
 	guest_pid=$!
 	says_in 200 "$guest" '^guest-ready' ||

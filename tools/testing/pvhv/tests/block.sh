@@ -26,7 +26,9 @@ truncate -s 64M /tmp/looped
 loop=$(losetup -f --show /tmp/looped) || fail "no loop device"
 dd if=/dev/urandom of=/tmp/readonly bs=1M count=4 2>/dev/null
 
-make_disk_guest
+# fio comes with 80 MiB of libraries
+guest_memory=512M
+make_disk_guest "$(command -v fio)"
 order_guest block --disk "path=$null_one,serial=null" --disk path=/tmp/fs/image,serial=file \
 	--disk path=/tmp/cached,serial=cached,cache=writeback --disk "path=$null_four,serial=four" \
 	--disk "path=$loop,serial=loop" --disk path=/tmp/readonly,serial=readonly,ro

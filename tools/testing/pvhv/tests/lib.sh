@@ -61,6 +61,7 @@ guest_kernel=/usr/lib/pvhv/vmlinux-guest
 make_guest() {
 	test=$1
 	shift
+	rm -f /tmp/initrd	# not through use_guest's link
 	./mkinitrd /tmp/initrd guest/init "$test:test" "$@" || fail "no initrd"
 }
 
