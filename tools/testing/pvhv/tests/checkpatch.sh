@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # run: here
 # quick: yes
-# timeout: 900
+# timeout: 1800
 #
 # checkpatch.pl --strict over all C, assembly and header files;
 # scripts/checkpatch-exceptions tells what does not apply, and why.

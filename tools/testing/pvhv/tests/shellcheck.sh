@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # run: here
 # quick: yes
-# timeout: 120
+# timeout: 600
 #
 # All shell scripts of the tree.
 set -euo pipefail
