@@ -252,6 +252,13 @@ static int blkback_open(struct blkback *bd)
 	if (!(config->file->f_mode & FMODE_READ))
 		return -EBADF;
 	bd->readonly = config->readonly || !(config->file->f_mode & FMODE_WRITE);
+	/* Of hugetlbfs and some of /proc: not all that is regular can be read and written so. */
+	if (!config->file->f_op->read_iter ||
+	    (!bd->readonly && !config->file->f_op->write_iter))
+		return -EOPNOTSUPP;
+	/* A disk does not append. */
+	if (!bd->readonly && (IS_APPEND(inode) || config->file->f_flags & O_APPEND))
+		return -EPERM;
 
 	if (S_ISBLK(inode->i_mode)) {
 		struct block_device *bdev = I_BDEV(inode);
