@@ -28,7 +28,9 @@ dd if=/dev/urandom of=/tmp/readonly bs=1M count=4 2>/dev/null
 
 # fio comes with 80 MiB of libraries
 guest_memory=512M
-make_disk_guest "$(command -v fio)"
+make_disk_guest
+# shellcheck disable=SC2086 # a list
+make_guest guest/orders $disk_files "$(command -v fio)"
 order_guest block --disk "path=$null_one,serial=null" --disk path=/tmp/fs/image,serial=file \
 	--disk path=/tmp/cached,serial=cached,cache=writeback --disk "path=$null_four,serial=four" \
 	--disk "path=$loop,serial=loop" --disk path=/tmp/readonly,serial=readonly,ro
