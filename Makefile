@@ -30,7 +30,7 @@ help:
 	@echo  '                an interactive shell with a terminal, else a scripted session'
 	@echo  '  demo-debian   Debian 12 from a disk image in such a guest, to a login prompt'
 	@echo  '  check         the tests (an hour and more from scratch); those that are skipped are'
-	@echo  '                named; ends with "N passed, N failed"'
+	@echo  '                named; ends with "N passed, N failed, N skipped"'
 	@echo  '  check-quick   those that take a few minutes'
 	@echo  '  check-long    those, too, that are left out for their length'
 	@echo  '  check TESTS="NAME..."   some; $(TESTING)/check --list names them'

@@ -108,8 +108,8 @@ struct pvhv_blk_response {
 #define PVHV_BLK_SEGMENTS	23	/* most segments of a request */
 #define PVHV_BLK_DISCARD_GRAN	24	/* bytes */
 #define PVHV_BLK_DISCARD_ALIGN	25	/* bytes */
-#define PVHV_BLK_DISCARD_MAX	26	/* sectors */
-#define PVHV_BLK_ZEROES_MAX	27	/* sectors */
+#define PVHV_BLK_DISCARD_MAX	26	/* sectors of a DISCARD */
+#define PVHV_BLK_ZEROES_MAX	27	/* sectors of a WRITE_ZEROES */
 #define PVHV_BLK_SERIAL		28	/* 8 characters each, index 0 to 3, NUL-padded */
 
 #define PVHV_BLK_F_READONLY	(1ULL << 0)

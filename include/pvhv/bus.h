@@ -20,6 +20,7 @@
 
 struct net;
 struct file;
+struct mem_cgroup;
 struct workqueue_struct;
 struct pvhv_device;
 struct pvhv_event;
@@ -35,6 +36,7 @@ struct pvhv_event;
  * @mac:	net: the frontend's address
  * @mtu:	net: 0: 1500
  * @max_queues:	0: the driver decides
+ * @memcg:	the owner's; probe() and changed() run in it
  *
  * Of the host; a backend in a driver domain has none yet.
  */
@@ -48,6 +50,7 @@ struct pvhv_device_config {
 	u8 mac[6];
 	u32 mtu;
 	u32 max_queues;
+	struct mem_cgroup *memcg;
 };
 
 /**
@@ -155,7 +158,8 @@ struct pvhv_transport {
  * @flags:	PVHV_DEV_ONLINE, PVHV_DEV_PEER_DEAD
  * @error:	what the last probe() returned; the driver core keeps it to itself
  *
- * A driver reads @state, @peer_state and @flags in its callbacks only.
+ * A driver reads @state, @peer_state and @flags in its callbacks only, @flags with
+ * READ_ONCE() anywhere.
  */
 struct pvhv_device {
 	struct device dev;

@@ -80,27 +80,29 @@ const struct blkback_backing blkback_bdev = {
  * blkback_bdev_props - what a block device can do
  * @bd:		the device
  * @features:	PVHV_BLK_F_xxx are added
- * @props:	limits are added
+ * @props:	limits are added; those that are checked are in @bd, too
  */
-void blkback_bdev_props(const struct blkback *bd, u64 *features, struct pvhv_props *props)
+void blkback_bdev_props(struct blkback *bd, u64 *features, struct pvhv_props *props)
 {
 	struct block_device *bdev = bd->bdev;
 
+	bd->discard_max = min(bdev_max_discard_sectors(bdev), BLKBACK_LONGEST);
+	bd->zeroes_max = min(bdev_write_zeroes_sectors(bdev), BLKBACK_LONGEST);
 	if (bdev_write_cache(bdev))
 		*features |= PVHV_BLK_F_FLUSH;
 	if (bdev_fua(bdev))
 		*features |= PVHV_BLK_F_FUA;
 	if (!bdev_nonrot(bdev))
 		*features |= PVHV_BLK_F_ROTATIONAL;
-	if (bdev_max_discard_sectors(bdev)) {
+	if (bd->discard_max) {
 		*features |= PVHV_BLK_F_DISCARD;
 		pvhv_prop_add(props, PVHV_BLK_DISCARD_GRAN, 0, bdev_discard_granularity(bdev));
 		pvhv_prop_add(props, PVHV_BLK_DISCARD_ALIGN, 0, bdev_discard_alignment(bdev));
-		pvhv_prop_add(props, PVHV_BLK_DISCARD_MAX, 0, bdev_max_discard_sectors(bdev));
+		pvhv_prop_add(props, PVHV_BLK_DISCARD_MAX, 0, bd->discard_max);
 	}
-	if (bdev_write_zeroes_sectors(bdev)) {
+	if (bd->zeroes_max) {
 		*features |= PVHV_BLK_F_WRITE_ZEROES;
-		pvhv_prop_add(props, PVHV_BLK_ZEROES_MAX, 0, bdev_write_zeroes_sectors(bdev));
+		pvhv_prop_add(props, PVHV_BLK_ZEROES_MAX, 0, bd->zeroes_max);
 	}
 	pvhv_prop_add(props, PVHV_BLK_PHYSICAL, 0, bdev_physical_block_size(bdev));
 	pvhv_prop_add(props, PVHV_BLK_IO_MIN, 0, bdev_io_min(bdev));

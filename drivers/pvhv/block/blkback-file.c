@@ -252,15 +252,17 @@ u32 blkback_file_logical(const struct file *file, bool direct)
  * blkback_file_props - what a file can do
  * @bd:		the device
  * @features:	PVHV_BLK_F_xxx are added
- * @props:	limits are added
+ * @props:	limits are added; those that are checked are in @bd, too
  */
-void blkback_file_props(const struct blkback *bd, u64 *features, struct pvhv_props *props)
+void blkback_file_props(struct blkback *bd, u64 *features, struct pvhv_props *props)
 {
 	struct inode *inode = bd->file->f_mapping->host;
 	struct block_device *bdev = S_ISBLK(inode->i_mode) ? I_BDEV(inode) : inode->i_sb->s_bdev;
 	u32 block = max(bd->logical, S_ISBLK(inode->i_mode) ? bdev_physical_block_size(bdev) :
 			(u32)i_blocksize(inode));
 
+	bd->discard_max = BLKBACK_LONGEST;
+	bd->zeroes_max = BLKBACK_LONGEST;
 	*features |= PVHV_BLK_F_FLUSH | PVHV_BLK_F_FUA;
 	if (bdev && !bdev_nonrot(bdev))
 		*features |= PVHV_BLK_F_ROTATIONAL;
@@ -269,8 +271,8 @@ void blkback_file_props(const struct blkback *bd, u64 *features, struct pvhv_pro
 		*features |= PVHV_BLK_F_DISCARD | PVHV_BLK_F_WRITE_ZEROES;
 		pvhv_prop_add(props, PVHV_BLK_DISCARD_GRAN, 0, block);
 		pvhv_prop_add(props, PVHV_BLK_DISCARD_ALIGN, 0, 0);
-		pvhv_prop_add(props, PVHV_BLK_DISCARD_MAX, 0, UINT_MAX >> SECTOR_SHIFT);
-		pvhv_prop_add(props, PVHV_BLK_ZEROES_MAX, 0, UINT_MAX >> SECTOR_SHIFT);
+		pvhv_prop_add(props, PVHV_BLK_DISCARD_MAX, 0, bd->discard_max);
+		pvhv_prop_add(props, PVHV_BLK_ZEROES_MAX, 0, bd->zeroes_max);
 	}
 	pvhv_prop_add(props, PVHV_BLK_PHYSICAL, 0, block);
 	pvhv_prop_add(props, PVHV_BLK_IO_MIN, 0, block);

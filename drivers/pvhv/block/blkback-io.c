@@ -15,6 +15,9 @@
  *    (pvhv_ring_wait_room: the frontend), nothing to put it in (@starved: the end of a request
  *    in flight, of which there is at least one).
  * 3. The grants of a request are unmapped before its response can be seen.
+ * 4. Discards and zeroes may take a device minutes each, and a ring is full of them soon.
+ *    They are done one at a time, and no more when the frontend is dead: else it would
+ *    leave hours of work to the host.
  */
 #include <linux/bitmap.h>
 #include <linux/sched.h>
@@ -117,6 +120,41 @@ static void blkback_req_work(struct work_struct *work)
 	req->q->bd->backing->work(req);
 }
 
+/* Rule 4 */
+static void blkback_long_work(struct work_struct *work)
+{
+	struct blkback *bd = container_of(work, struct blkback, long_work);
+	struct blkback_req *req;
+	bool more;
+
+	spin_lock_irq(&bd->long_lock);
+	req = list_first_entry_or_null(&bd->long_reqs, struct blkback_req, list);
+	if (req)
+		list_del(&req->list);
+	more = !list_empty(&bd->long_reqs);
+	spin_unlock_irq(&bd->long_lock);
+
+	if (more)
+		queue_work(bd->dev->wq, &bd->long_work);
+	if (!req)
+		return;
+	if (READ_ONCE(bd->dev->flags) & PVHV_DEV_PEER_DEAD)
+		blkback_end(req, BLK_STS_IOERR);
+	else
+		bd->backing->work(req);
+}
+
+/**
+ * blkback_long_init - once for each device
+ * @bd:	the device
+ */
+void blkback_long_init(struct blkback *bd)
+{
+	spin_lock_init(&bd->long_lock);
+	INIT_LIST_HEAD(&bd->long_reqs);
+	INIT_WORK(&bd->long_work, blkback_long_work);
+}
+
 /**
  * blkback_defer - go on with a request in a workqueue
  * @req:	for the backing's work()
@@ -126,12 +164,20 @@ static void blkback_req_work(struct work_struct *work)
 void blkback_defer(struct blkback_req *req)
 {
 	struct blkback_queue *q = req->q;
+	struct blkback *bd = q->bd;
 	unsigned long flags;
 
 	spin_lock_irqsave(&q->lock, flags);
 	q->stats[BLKBACK_DEFERRED]++;
 	spin_unlock_irqrestore(&q->lock, flags);
-	queue_work(q->bd->dev->wq, &req->work);
+	if (req->op != PVHV_BLK_DISCARD && req->op != PVHV_BLK_WRITE_ZEROES) {
+		queue_work(q->bd->dev->wq, &req->work);
+		return;
+	}
+	spin_lock_irqsave(&bd->long_lock, flags);
+	list_add_tail(&req->list, &bd->long_reqs);
+	queue_work(bd->dev->wq, &bd->long_work);
+	spin_unlock_irqrestore(&bd->long_lock, flags);
 }
 
 /* Get a request with room for @nr_segs, or NULL if that must wait (rule 2). */
@@ -212,7 +258,7 @@ static bool blkback_segments(struct blkback_queue *q, struct blkback_req *req,
 /* All rules about a request's own slot. Returns PVHV_BLK_S_xxx. */
 static u16 blkback_check(struct blkback *bd, const struct pvhv_blk_request *r)
 {
-	u64 sectors = READ_ONCE(bd->sectors);
+	u64 sectors = READ_ONCE(bd->sectors), max = U64_MAX;
 	u8 flags = 0;
 
 	if (r->reserved || r->reserved2)
@@ -236,17 +282,19 @@ static u16 blkback_check(struct blkback *bd, const struct pvhv_blk_request *r)
 			return PVHV_BLK_S_NOTSUPP;
 		if (r->nr_segs)
 			return PVHV_BLK_S_INVALID;
+		max = bd->zeroes_max;
 		break;
 	case PVHV_BLK_DISCARD:
 		if (!(bd->features & PVHV_BLK_F_DISCARD))
 			return PVHV_BLK_S_NOTSUPP;
 		if (r->nr_segs)
 			return PVHV_BLK_S_INVALID;
+		max = bd->discard_max;
 		break;
 	default:
 		return PVHV_BLK_S_NOTSUPP;
 	}
-	if (r->flags & ~flags || !r->nr_sectors ||
+	if (r->flags & ~flags || !r->nr_sectors || r->nr_sectors > max ||
 	    (r->sector | r->nr_sectors) & ((bd->logical >> SECTOR_SHIFT) - 1))
 		return PVHV_BLK_S_INVALID;
 	/* Not the frontend's fault if it does not know yet of a smaller size */
@@ -450,7 +498,7 @@ struct blkback_queue *blkback_queue_create(struct blkback *bd, unsigned int inde
 {
 	struct pvhv_ring_layout l = pvhv_ring_layout(nr_pages, sizeof(struct pvhv_blk_request),
 						     sizeof(struct pvhv_blk_response));
-	struct blkback_queue *q = kzalloc(sizeof(*q), GFP_KERNEL);
+	struct blkback_queue *q = kzalloc(sizeof(*q), GFP_KERNEL_ACCOUNT);
 	unsigned int i, nr_segs;
 	int err = -ENOMEM;
 
@@ -459,10 +507,10 @@ struct blkback_queue *blkback_queue_create(struct blkback *bd, unsigned int inde
 	/* A ring full of the largest requests, and any one request whatever the ring */
 	q->nr_units = (l.nr * PVHV_BLK_SEGS_MORE + PVHV_BLK_MAX_SEGS) / BLKBACK_UNIT;
 	nr_segs = q->nr_units * BLKBACK_UNIT;
-	q->reqs = kvcalloc(l.nr, sizeof(*q->reqs), GFP_KERNEL);
-	q->maps = kvcalloc(nr_segs, sizeof(*q->maps), GFP_KERNEL);
-	q->bvecs = kvcalloc(nr_segs, sizeof(*q->bvecs), GFP_KERNEL);
-	q->units = bitmap_zalloc(q->nr_units, GFP_KERNEL);
+	q->reqs = kvcalloc(l.nr, sizeof(*q->reqs), GFP_KERNEL_ACCOUNT);
+	q->maps = kvcalloc(nr_segs, sizeof(*q->maps), GFP_KERNEL_ACCOUNT);
+	q->bvecs = kvcalloc(nr_segs, sizeof(*q->bvecs), GFP_KERNEL_ACCOUNT);
+	q->units = bitmap_zalloc(q->nr_units, GFP_KERNEL_ACCOUNT);
 	if (!q->reqs || !q->maps || !q->bvecs || !q->units)
 		goto fail;
 

@@ -126,7 +126,7 @@ static int blkback_connect(struct blkback *bd)
 	if (!nr || nr > blkback_max_queues(bd) || !pages || pages > blkback_max_pages())
 		goto out;
 	err = -ENOMEM;
-	bd->queues = kcalloc(nr, sizeof(*bd->queues), GFP_KERNEL);
+	bd->queues = kcalloc(nr, sizeof(*bd->queues), GFP_KERNEL_ACCOUNT);
 	if (!bd->queues)
 		goto out;
 
@@ -249,9 +249,14 @@ static int blkback_open(struct blkback *bd)
 
 	if (!S_ISREG(inode->i_mode) && !S_ISBLK(inode->i_mode))
 		return -ENOTBLK;
-	if (!(config->file->f_mode & FMODE_READ))
-		return -EBADF;
-	bd->readonly = config->readonly || !(config->file->f_mode & FMODE_WRITE);
+	bd->readonly = config->readonly;
+	/* Of hugetlbfs and some of /proc: not all that is regular can be read and written so. */
+	if (!config->file->f_op->read_iter ||
+	    (!bd->readonly && !config->file->f_op->write_iter))
+		return -EOPNOTSUPP;
+	/* A disk does not append. */
+	if (!bd->readonly && (IS_APPEND(inode) || config->file->f_flags & O_APPEND))
+		return -EPERM;
 
 	if (S_ISBLK(inode->i_mode)) {
 		struct block_device *bdev = I_BDEV(inode);
@@ -287,13 +292,14 @@ static int blkback_probe(struct pvhv_device *dev)
 
 	if (!dev->config || !dev->config->file)
 		return -ENODEV;
-	bd = kzalloc(sizeof(*bd), GFP_KERNEL);
+	bd = kzalloc(sizeof(*bd), GFP_KERNEL_ACCOUNT);
 	if (!bd)
 		return -ENOMEM;
 	bd->dev = dev;
 	bd->state = dev->state;
 	mutex_init(&bd->lock);
 	INIT_WORK(&bd->fault_work, blkback_fault_work);
+	blkback_long_init(bd);
 	err = blkback_open(bd);
 	if (err)
 		goto fail;
@@ -318,8 +324,9 @@ static void blkback_remove(struct pvhv_device *dev)
 	mutex_lock(&bd->lock);
 	blkback_disconnect(bd);
 	mutex_unlock(&bd->lock);
-	/* Only queues ask for it, and it has nothing left to do. */
+	/* Only queues ask for them, and they have nothing left to do. */
 	cancel_work_sync(&bd->fault_work);
+	cancel_work_sync(&bd->long_work);
 	dev_set_drvdata(&dev->dev, NULL);
 	fput(bd->file);
 	kfree(bd);

@@ -49,10 +49,13 @@ enum blkback_stat {
 	BLKBACK_NR_STATS
 };
 
+/* Sectors of a DISCARD or WRITE_ZEROES at most, which is also what fits into a bio */
+#define BLKBACK_LONGEST	(UINT_MAX >> SECTOR_SHIFT)
+
 /**
  * struct blkback_req - a request in flight
  * @q:		its queue
- * @list:	in the queue's free list
+ * @list:	in the queue's free list, or the device's of what takes long
  * @op:		PVHV_BLK_xxx
  * @flags:	PVHV_BLK_xxx flags
  * @id:		the frontend's, only good for the response
@@ -165,6 +168,11 @@ struct blkback_backing {
  * @logical:	bytes of a logical block, from here on what the frontend was told
  * @readonly:	writes are refused
  * @features:	PVHV_BLK_F_xxx
+ * @discard_max: sectors of a request, as the frontend was told
+ * @zeroes_max:	likewise
+ * @long_lock:	irq safe
+ * @long_reqs:	discards and zeroes that wait
+ * @long_work:	does them
  * @lock:	control path, and the reading of statistics
  * @queues:	while connected
  * @nr_queues:	of them
@@ -182,6 +190,12 @@ struct blkback {
 	u32 logical;
 	bool readonly;
 	u64 features;
+	u32 discard_max;
+	u32 zeroes_max;
+
+	spinlock_t long_lock;	/* what follows */
+	struct list_head long_reqs;
+	struct work_struct long_work;
 
 	struct mutex lock;	/* what follows */
 	struct blkback_queue **queues;
@@ -203,6 +217,7 @@ void blkback_queue_stop(struct blkback_queue *q);
 void blkback_queue_destroy(struct blkback_queue *q);
 void blkback_end(struct blkback_req *req, blk_status_t status);
 void blkback_defer(struct blkback_req *req);
+void blkback_long_init(struct blkback *bd);
 
 static inline u32 blkback_bytes(const struct blkback_req *req)
 {
@@ -211,9 +226,9 @@ static inline u32 blkback_bytes(const struct blkback_req *req)
 
 /* blkback-bdev.c, blkback-file.c */
 extern const struct blkback_backing blkback_bdev;
-void blkback_bdev_props(const struct blkback *bd, u64 *features, struct pvhv_props *props);
+void blkback_bdev_props(struct blkback *bd, u64 *features, struct pvhv_props *props);
 extern const struct blkback_backing blkback_direct, blkback_cached;
-void blkback_file_props(const struct blkback *bd, u64 *features, struct pvhv_props *props);
+void blkback_file_props(struct blkback *bd, u64 *features, struct pvhv_props *props);
 u32 blkback_file_logical(const struct file *file, bool direct);
 bool blkback_file_can_direct(struct file *file);
 

@@ -11,6 +11,7 @@
 
 #include <linux/err.h>
 #include <linux/module.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
@@ -178,16 +179,25 @@ static void take_news(struct pvhv_bus_device *b)
 	spin_unlock_irqrestore(&b->lock, flags);
 }
 
+/* What a driver allocates for a frontend, with GFP_KERNEL_ACCOUNT, is the owner's. */
+static struct mem_cgroup *charge_owner(const struct pvhv_device *pd)
+{
+	return set_active_memcg(pd->config ? pd->config->memcg : NULL);
+}
+
 static void changed_work(struct work_struct *work)
 {
 	struct pvhv_bus_device *b = container_of(work, struct pvhv_bus_device, work);
 	struct device *dev = &b->pd.dev;
+	struct mem_cgroup *memcg;
 
 	device_lock(dev);
 	take_news(b);
+	memcg = charge_owner(&b->pd);
 	/* Under the lock, a driver that is there has been probed. */
 	if (dev->driver)
 		to_pvhv_driver(dev->driver)->changed(&b->pd);
+	set_active_memcg(memcg);
 	device_unlock(dev);
 }
 
@@ -205,6 +215,7 @@ static int pvhv_bus_probe(struct device *dev)
 {
 	struct pvhv_device *pd = to_pvhv_device(dev);
 	struct pvhv_bus_device *b = to_bus_device(pd);
+	struct mem_cgroup *memcg = charge_owner(pd);
 	int err = 0;
 
 	take_news(b);
@@ -213,12 +224,14 @@ static int pvhv_bus_probe(struct device *dev)
 		err = pvhv_publish(pd, PVHV_DEV_INITIALISING, NULL);
 	if (!err)
 		err = to_pvhv_driver(dev->driver)->probe(pd);
+	set_active_memcg(memcg);
 	pd->error = err;
 	if (err) {
 		/* The peer need not wait for us, unless we come again soon. */
 		if (err != -EPROBE_DEFER || pd->state != PVHV_DEV_INITIALISING)
 			pvhv_publish(pd, PVHV_DEV_CLOSED, NULL);
-		return err;
+		/* An owner is told, so the driver core need not fill the log for him. */
+		return pd->config && err != -EPROBE_DEFER ? -ENODEV : err;
 	}
 
 	call_changed(b);
@@ -229,6 +242,8 @@ static void pvhv_bus_drv_remove(struct device *dev)
 {
 	struct pvhv_device *pd = to_pvhv_device(dev);
 
+	/* Not by changed() when the device is going */
+	take_news(to_bus_device(pd));
 	to_pvhv_driver(dev->driver)->remove(pd);
 	/* Fails if the device is gone from the registry, and then it is no news. */
 	if (pd->state != PVHV_DEV_CLOSED)

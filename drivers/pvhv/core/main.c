@@ -130,8 +130,8 @@ mmu:
 static void __exit pvhv_exit(void)
 {
 	misc_deregister(&dev);
-	/* Devices of domains that have just ended */
-	drain_workqueue(pvhv_wq);
+	/* Devices of domains that have just ended; they use this queue and the bus. */
+	pvhv_registry_exit();
 	pvhv_bus_exit();
 	destroy_workqueue(pvhv_wq);
 	pvhv_world_exit();

@@ -19,10 +19,12 @@
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/kmod.h>
+#include <linux/memcontrol.h>
 #include <linux/mutex.h>
 #include <linux/nsproxy.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
+#include <linux/wait.h>
 #include <net/net_namespace.h>
 
 #include "pvhv.h"
@@ -33,6 +35,10 @@
 static DEFINE_MUTEX(registry_lock);
 static LIST_HEAD(devices);
 static u32 last_id;
+
+/* Devices up to the end of their memory, which is after that of their domains */
+static atomic_t nr_rdevs;
+static DECLARE_WAIT_QUEUE_HEAD(rdevs_gone);
 
 #define F	PVHV_ROLE_FRONTEND
 #define B	PVHV_ROLE_BACKEND
@@ -89,6 +95,8 @@ static void free_work(struct work_struct *work)
 
 	destroy_workqueue(rd->wq);
 	kfree(rd);
+	if (atomic_dec_and_test(&nr_rdevs))
+		wake_up(&rdevs_gone);
 }
 
 static void rdev_free(struct pvhv_rdev *rd)
@@ -99,6 +107,7 @@ static void rdev_free(struct pvhv_rdev *rd)
 		fput(rd->config.file);
 	if (rd->config.net)
 		put_net(rd->config.net);
+	mem_cgroup_put(rd->config.memcg);
 	pvhv_grant_table_put(rd->grants);
 	/* We may be on its queue. */
 	queue_work(pvhv_wq, &rd->free);
@@ -221,23 +230,42 @@ void pvhv_registry_detach(struct pvhv_domain *d)
 	mutex_unlock(&registry_lock);
 }
 
+/**
+ * pvhv_registry_exit - wait for the end of all devices
+ *
+ * There are no domains any more, but what they have left goes on in workqueues.
+ */
+void pvhv_registry_exit(void)
+{
+	wait_event(rdevs_gone, !atomic_read(&nr_rdevs));
+}
+
 /* ---- what both sides do ---- */
 
-/* @props have been checked: that may take long, so it is done without the lock. */
-static int publish(struct pvhv_rdev *rd, u32 role, u32 state, const struct pvhv_prop *props,
-		   u32 nr)
+/*
+ * Check and copy properties. Without the lock: both may take long, the copy as long as
+ * its cgroup's memory takes to be reclaimed. NULL if there are none, else an ERR_PTR().
+ */
+static struct pvhv_prop *copy_props(const struct pvhv_prop *props, u32 nr)
+{
+	struct pvhv_prop *copy;
+
+	if (!pvhv_props_ok(props, nr))
+		return ERR_PTR(-EINVAL);
+	if (!nr)
+		return NULL;
+	copy = kmemdup(props, nr * sizeof(*props), GFP_KERNEL_ACCOUNT);
+	return copy ?: ERR_PTR(-ENOMEM);
+}
+
+/* @copy is the device's, unless this fails. */
+static int publish(struct pvhv_rdev *rd, u32 role, u32 state, struct pvhv_prop *copy, u32 nr)
 {
 	struct pvhv_rside *s = &rd->side[role];
-	struct pvhv_prop *copy = NULL;
 
 	lockdep_assert_held(&registry_lock);
 	if (!pvhv_state_jump_ok(role, s->state, state))
 		return -EINVAL;
-	if (nr) {
-		copy = kmemdup(props, nr * sizeof(*props), GFP_KERNEL_ACCOUNT);
-		if (!copy)
-			return -ENOMEM;
-	}
 	trace_pvhv_device(rd->id, role, s->state, state, rd->flags);
 	kfree(s->props);
 	s->props = copy;
@@ -263,13 +291,16 @@ static int publish(struct pvhv_rdev *rd, u32 role, u32 state, const struct pvhv_
 int pvhv_registry_publish(struct pvhv_rdev *rd, u32 role, u32 state,
 			  const struct pvhv_prop *props, u32 nr)
 {
+	struct pvhv_prop *copy = copy_props(props, nr);
 	int ret;
 
-	if (!pvhv_props_ok(props, nr))
-		return -EINVAL;
+	if (IS_ERR(copy))
+		return PTR_ERR(copy);
 	mutex_lock(&registry_lock);
-	ret = publish(rd, role, state, props, nr);
+	ret = publish(rd, role, state, copy, nr);
 	mutex_unlock(&registry_lock);
+	if (ret)
+		kfree(copy);
 	return ret;
 }
 
@@ -388,6 +419,7 @@ long pvhv_hc_device_read(struct pvhv_vcpu *v, const u64 *a)
 long pvhv_hc_device_publish(struct pvhv_vcpu *v, const u64 *a)
 {
 	struct pvhv_device_side *side;
+	struct pvhv_prop *copy;
 	struct pvhv_rdev *rd;
 	long ret = -PVHV_EFAULT;
 	u32 role;
@@ -401,14 +433,21 @@ long pvhv_hc_device_publish(struct pvhv_vcpu *v, const u64 *a)
 	if (pvhv_copy_from_guest(v, side, a[1], sizeof(*side)))
 		goto out;
 	ret = -PVHV_EINVAL;
-	if (side->flags || !pvhv_props_ok(side->props, side->nr_props))
+	if (side->flags)
 		goto out;
+	copy = copy_props(side->props, side->nr_props);
+	if (IS_ERR(copy)) {
+		ret = PTR_ERR(copy);
+		goto out;
+	}
 	mutex_lock(&registry_lock);
 	rd = find_side(v->domain, a[0], &role);
 	ret = -PVHV_ENOENT;
 	if (rd)
-		ret = publish(rd, role, side->state, side->props, side->nr_props);
+		ret = publish(rd, role, side->state, copy, side->nr_props);
 	mutex_unlock(&registry_lock);
+	if (ret)
+		kfree(copy);
 out:
 	free_page((unsigned long)side);
 	return ret;
@@ -445,6 +484,7 @@ static int make_config(struct pvhv_rdev *rd, const struct pvhv_device_add *a)
 	struct pvhv_device_config *c = &rd->config;
 	fmode_t mode = FMODE_READ;
 
+	c->memcg = get_mem_cgroup_from_mm(current->mm);
 	c->cached = a->flags & PVHV_DEVICE_CACHED;
 	c->readonly = a->flags & PVHV_DEVICE_READONLY;
 	c->mtu = a->mtu;
@@ -541,6 +581,7 @@ static int add_device(struct pvhv_domain *d, struct pvhv_device_add *a)
 		kfree(rd);
 		return -ENOMEM;
 	}
+	atomic_inc(&nr_rdevs);
 	rd->class = a->class;
 	rd->flags = PVHV_DEV_ONLINE;
 	rd->side[F].domid = pvhv_domid(d);

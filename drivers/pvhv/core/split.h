@@ -144,6 +144,7 @@ long pvhv_hc_grant_copy(struct pvhv_vcpu *v, const u64 *a);
 
 void pvhv_registry_domain_ended(struct pvhv_domain *d);
 void pvhv_registry_detach(struct pvhv_domain *d);
+void pvhv_registry_exit(void);
 
 long pvhv_hc_device_list(struct pvhv_vcpu *v, const u64 *a);
 long pvhv_hc_device_read(struct pvhv_vcpu *v, const u64 *a);

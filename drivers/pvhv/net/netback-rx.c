@@ -188,7 +188,7 @@ netdev_tx_t netback_start_xmit(struct sk_buff *skb, struct net_device *ndev)
 	unsigned int nr;
 	int status;
 
-	if (!q->rx_live)
+	if (!q->rx_live || q->rx_skb)
 		goto drop;
 	/* Headers must be where the description says; frag_list is no feature of ours. */
 	if (skb->len > PVHV_NET_MAX_LEN || skb->len < ETH_HLEN || skb_has_frag_list(skb) ||
@@ -204,11 +204,15 @@ netdev_tx_t netback_start_xmit(struct sk_buff *skb, struct net_device *ndev)
 	nb->pdev->tp->copy(nb->pdev, q->copies, nr, true);
 	status = outcome(q, nr);
 	if (status == -EAGAIN) {
+		/* The memory may take for ever, and the packet may be another guest's. */
+		if (skb_orphan_frags(skb, GFP_ATOMIC))
+			goto drop;
 		q->stats.rx_deferred++;
 		netif_tx_stop_queue(q->txq);
 		notify = push(q);
 		q->rx_skb = skb;
 		queue_work(q->nb->pdev->wq, &q->rx_work);
+		mod_delayed_work(system_wq, &q->rx_stall, READ_ONCE(stall_timeout) * HZ);
 		goto out;
 	}
 	account(q, skb, status);
@@ -229,16 +233,26 @@ out:
 drop:
 	q->stats.rx_dropped++;
 	dev_kfree_skb_any(skb);
-	if (q->rx_live && !netdev_xmit_more()) {
-		notify = push(q);
-		goto out;
-	}
-	return NETDEV_TX_OK;
+	/* With rx_skb, the rings are rx_work's. */
+	if (!q->rx_live || q->rx_skb || netdev_xmit_more())
+		return NETDEV_TX_OK;
+	notify = push(q);
+	goto out;
+}
+
+/* Under the queue's lock */
+static void end_stall(struct netback_queue *q)
+{
+	if (!q->rx_stalled)
+		return;
+	q->rx_stalled = false;
+	if (atomic_dec_return(&q->nb->nr_stalled) == q->nb->nr_queues - 1)
+		netif_carrier_on(q->nb->ndev);
 }
 
 /*
  * The guest's memory was not at hand. Nobody else uses the rings: the queue is
- * stopped, and who wakes it looks for rx_skb first.
+ * stopped, or drops what it gets; who wakes it looks for rx_skb first.
  */
 static void rx_work(struct work_struct *work)
 {
@@ -263,23 +277,16 @@ static void rx_work(struct work_struct *work)
 	put_responses(q, skb, status);
 	q->rx_skb = NULL;
 	notify = push(q);
-	if (!q->rx_live || check_room(q))
+	/* Stalled meanwhile, and an event may have come in vain */
+	if (q->rx_stalled && !pvhv_ring_wait_more_items(&q->rx.req, q->rx_needed))
+		end_stall(q);
+	if (!q->rx_live || q->rx_stalled || check_room(q))
 		netif_tx_wake_queue(q->txq);
 	__netif_tx_unlock_bh(q->txq);
 
 	consume_skb(skb);
 	if (notify)
 		pvhv_area_notify(&q->rx_area);
-}
-
-/* Under the queue's lock */
-static void end_stall(struct netback_queue *q)
-{
-	if (!q->rx_stalled)
-		return;
-	q->rx_stalled = false;
-	if (atomic_dec_return(&q->nb->nr_stalled) == q->nb->nr_queues - 1)
-		netif_carrier_on(q->nb->ndev);
 }
 
 static void rx_stall(struct work_struct *work)
@@ -289,8 +296,8 @@ static void rx_stall(struct work_struct *work)
 	struct netback *nb = q->nb;
 
 	__netif_tx_lock_bh(q->txq);
-	if (q->rx_live && !q->rx_skb && !q->rx_stalled && netif_tx_queue_stopped(q->txq) &&
-	    pvhv_ring_items(&q->rx.req) < q->rx_needed) {
+	if (q->rx_live && !q->rx_stalled && netif_tx_queue_stopped(q->txq) &&
+	    (q->rx_skb || pvhv_ring_items(&q->rx.req) < q->rx_needed)) {
 		q->rx_stalled = true;
 		q->stats.rx_stalled++;
 		if (atomic_inc_return(&nb->nr_stalled) == nb->nr_queues)

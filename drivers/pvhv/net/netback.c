@@ -213,7 +213,7 @@ destroy_tx:
 static int connect(struct netback *nb)
 {
 	struct pvhv_props *p;
-	unsigned int i;
+	unsigned int i, n;
 	u32 state;
 	int err;
 	u64 nr;
@@ -249,8 +249,9 @@ static int connect(struct netback *nb)
 		mutex_lock(&q->tx_mutex);
 		q->tx_live = true;
 		mutex_unlock(&q->tx_mutex);
-		/* The frontend's events before this were lost. */
-		netback_tx_event(q);
+		/* The frontend's events before this were lost: at most a ring full. */
+		for (n = 0; n < q->tx.req.nr && netback_tx_event(q); n++)
+			cond_resched();
 		netback_rx_start(q);
 	}
 	err = publish(nb, PVHV_DEV_CONNECTED);
@@ -333,11 +334,15 @@ out:
 static void netback_work(struct work_struct *work)
 {
 	struct netback *nb = container_of(work, struct netback, work);
+	unsigned int i;
 
 	mutex_lock(&nb->lock);
 	if (nb->broken && nb->state == PVHV_DEV_CONNECTED) {
 		if (net_ratelimit())
 			netdev_warn(nb->ndev, "stopped: the frontend has sent %s\n", nb->broken);
+		/* Else the end of a stall would switch the carrier on again. */
+		for (i = 0; i < nb->nr_queues; i++)
+			netback_rx_stop(&nb->queues[i]);
 		netif_carrier_off(nb->ndev);
 		publish(nb, PVHV_DEV_CLOSING);
 	} else if (nb->state == PVHV_DEV_CONNECTED && nb->link != netif_running(nb->ndev)) {
@@ -422,7 +427,7 @@ static int netback_probe(struct pvhv_device *pdev)
 	nb->state = PVHV_DEV_INITIALISING;
 	mutex_init(&nb->lock);
 	INIT_WORK(&nb->work, netback_work);
-	nb->queues = kvcalloc(queues, sizeof(*nb->queues), GFP_KERNEL);
+	nb->queues = kvcalloc(queues, sizeof(*nb->queues), GFP_KERNEL_ACCOUNT);
 	if (!nb->queues) {
 		err = -ENOMEM;
 		goto out_netdev;

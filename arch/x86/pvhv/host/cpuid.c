@@ -176,13 +176,14 @@ void pvhv_cpuid(struct pvhv_vcpu *v, u32 leaf, u32 sub, u32 out[4])
  * @val:	for XCR0
  *
  * XCR0 stays the host's: features that the guest does not want are only not
- * counted in the sizes that CPUID reports.
+ * counted in the sizes that CPUID reports. XGETBV shows it, so what guests do not
+ * have, but the host does, may be in @val.
  */
 bool pvhv_set_xcr0(struct pvhv_vcpu *v, u64 val)
 {
-	if (!(val & XFEATURE_MASK_FP) || val & ~guest_xfeatures())
+	if (!boot_cpu_has(X86_FEATURE_XSAVE) || !(val & XFEATURE_MASK_FP) || val & ~xgetbv(0))
 		return false;
-	v->xcr0 = val;
+	v->xcr0 = val & guest_xfeatures();
 	return true;
 }
 

@@ -72,7 +72,7 @@ int main(int argc, char **argv)
 	fflush(stdout);
 	end = time(NULL) + atoi(argv[2]);
 	do {
-		for (size_t n = 0; n < pages; n++) {
+		for (size_t n = 0; n < pages && (n % 256 || time(NULL) < end); n++) {
 			r = r * 1664525 + 1013904223;
 			if (check(r % pages))
 				return 1;

@@ -26,16 +26,14 @@ null_disk() {
 	null_disk=/dev/${config##*/}
 }
 
-# make_disk_guest [FILE]...: /tmp/initrd, whose guest takes orders. It takes long to make
-# and without more files is the same for all tests of a machine.
+# make_disk_guest: /tmp/initrd, whose guest takes orders. It takes long to make and is
+# the same for all tests of a machine. What is in it is in $disk_files.
 make_disk_guest() {
-	if [ ! -e /tmp/iocheck ]; then
+	disk_files="guest/disks:root/disks /sbin/mkfs.ext4 /sbin/e2fsck $(command -v blkdiscard) $(command -v dd) /tmp/iocheck"
+	if [ ! -e /tmp/disk-initrd ]; then
 		gcc -static -O2 -Wall -o /tmp/iocheck guest/iocheck.c || fail "no compiler here"
-	fi
-	if [ $# -gt 0 ] || [ ! -e /tmp/disk-initrd ]; then
-		make_guest guest/orders guest/disks:root/disks /sbin/mkfs.ext4 /sbin/e2fsck \
-			"$(command -v blkdiscard)" "$(command -v dd)" /tmp/iocheck "$@"
-		[ $# -gt 0 ] && return
+		# shellcheck disable=SC2086 # a list
+		make_guest guest/orders $disk_files
 		mv /tmp/initrd /tmp/disk-initrd
 	fi
 	use_guest /tmp/disk-initrd

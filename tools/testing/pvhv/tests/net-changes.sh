@@ -96,7 +96,7 @@ stalled() {
 changes warm
 before=$(host_counts)
 changes again
-same_counts memory "$before" "$(host_counts)" 2048
+same_counts memory "$before" "$(host_counts)" 4096
 stalled
 no_leaks
 rmmod pvhv-netback && ok unload || not_ok unload "netback is in use"

@@ -35,7 +35,7 @@ while [ "$(date +%s)" -lt $end ]; do
 	sleep 15
 	now=$(bytes)
 	printf '%s\n%s\n' "$before" "$now" | awk '{ n[NR] = $1 } END { exit !(n[3] - n[1] > 100000 && n[4] - n[2] > 100000) }' ||
-		{ not_ok no-stall "from $before to $now bytes" | paste -sd ' '; failed=1; break; }
+		{ not_ok no-stall "$(echo "from $before to $now bytes" | paste -sd ' ')"; break; }
 	ping -q -c 1 -W 10 10.9.0.2 >/dev/null && ping -q -c 1 -W 10 10.9.0.3 >/dev/null ||
 		{ not_ok answers "one of them does not"; break; }
 	before=$now

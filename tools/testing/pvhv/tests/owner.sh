@@ -8,8 +8,10 @@
 #
 # /dev/pvhv in the hands of a program that does everything wrong.
 . ./lib.sh
+modprobe pvhv-blkback || fail "no pvhv-blkback"
 lines=$(dmesg | wc -l)
 programs/owner || failed=1
 [ "$(dmesg | wc -l)" = "$lines" ] && ok kernel-log || not_ok kernel-log "$(dmesg | tail -n 1)"
+modprobe -r pvhv-blkback
 unloads
 exit $failed

@@ -44,22 +44,22 @@ done_with() {
 # A limit below what the guest uses
 start=$(counter pswpout)
 echo 72M >$group/memory.max
-work limited 96 10
+work limited 48 10
 done_with limited pswpout "$start" 5000
 echo max >$group/memory.max
 
 # Pages written out one by one while they are used
 start=$(counter pswpin)
-work paged-out 64 10
+work paged-out 16 5
 programs/disturb pageout "$guest_pid" >/dev/null
 done_with paged-out pswpin "$start" 500
 
 # Proactive reclaim
 start=$(counter pswpin)
-work reclaimed 96 10
+work reclaimed 32 5
 while kill -0 "$guest_pid" 2>/dev/null; do
-	echo 24M >$group/memory.reclaim
-	sleep 0.5
+	echo 12M >$group/memory.reclaim
+	sleep 1
 done 2>/dev/null
 done_with reclaimed pswpin "$start" 2000
 
@@ -89,7 +89,7 @@ echo 0 >/sys/kernel/mm/ksm/run
 # Huge pages are made of small ones and split again.
 echo never >/sys/kernel/mm/transparent_hugepage/enabled
 start=$(counter thp_collapse_alloc)
-work collapsed 64 10
+work collapsed 16 5
 programs/disturb collapse "$guest_pid" >/dev/null &
 disturb=$!
 programs/disturb pageout "$guest_pid" >/dev/null

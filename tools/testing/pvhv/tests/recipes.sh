@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # run: vm
 # hosts: stock
-# boot: split
+# boot: recipes
 # needs: guest
 # copy: Documentation/pvhv/recipes.rst:/root/recipes.rst
 # timeout: 1500

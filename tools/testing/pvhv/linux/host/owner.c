@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/pvhv.h>
+#include <pvhv/device.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -190,6 +191,51 @@ static void arguments(void)
 	close(domain);
 }
 
+/* A file of 4 MiB that is on no disk */
+static int memory_file(unsigned int flags, const char *name)
+{
+	int fd = memfd_create(name, flags);
+
+	if (fd < 0 || ftruncate(fd, 4 * MIB))
+		result(name, "%s", strerror(errno));
+	return fd;
+}
+
+static long add_disk(int domain, int fd, uint32_t flags)
+{
+	struct pvhv_device_add add = { .class = PVHV_CLASS_BLOCK, .fd = fd, .flags = flags };
+
+	return ioctl(domain, PVHV_DEVICE_ADD, &add);
+}
+
+/* Backing files that the kernel could open, but not use, or not so */
+static void disks(void)
+{
+	int domain = make_domain(), pipes[2];
+	int file = memory_file(0, "disk-file"), huge = memory_file(MFD_HUGETLB, "disk-huge");
+	void *ram = map(MIB);
+
+	expect("disk-memory", set_memory(domain, 0, 0, MIB, ram), 0);
+	expect("disk-none", add_disk(domain, -1, 0), EBADF);
+	expect("disk-directory", add_disk(domain, open("/", O_RDONLY), PVHV_DEVICE_READONLY),
+	       ENOTBLK);
+	expect("disk-character", add_disk(domain, open("/dev/null", O_RDWR), 0), ENOTBLK);
+	if (!pipe(pipes))
+		expect("disk-pipe", add_disk(domain, pipes[0], PVHV_DEVICE_READONLY), ENOTBLK);
+	expect("disk-write-only", add_disk(domain, open("/tmp/owner", O_CREAT | O_WRONLY, 0600),
+					   PVHV_DEVICE_READONLY), EBADF);
+	expect("disk-read-only", add_disk(domain, open("/tmp/owner", O_RDONLY), 0), EBADF);
+	/* hugetlbfs knows no write(2) */
+	expect("disk-huge-pages", add_disk(domain, huge, 0), EOPNOTSUPP);
+	expect("disk-huge-pages-read-only", add_disk(domain, huge, PVHV_DEVICE_READONLY), 0);
+	expect("disk-plain", add_disk(domain, file, 0), 0);
+	fcntl(file, F_SETFL, O_APPEND);
+	expect("disk-append", add_disk(domain, file, 0), EPERM);
+	expect("disk-append-read-only", add_disk(domain, file, PVHV_DEVICE_READONLY), 0);
+	close(domain);
+	munmap(ram, MIB);
+}
+
 static atomic_bool stop;
 static char *race_ram;
 
@@ -241,6 +287,7 @@ int main(void)
 	empty_guest();
 	slots();
 	arguments();
+	disks();
 	memory_race();
 	return !!failures;
 }
