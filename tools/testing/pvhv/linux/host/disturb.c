@@ -149,7 +149,8 @@ static void advise(int advice, size_t most)
 	if (syscall(SYS_process_madvise, pidfd, &iov, 1, advice, 0) > 0)
 		times++;
 	close(pidfd);
-	pause_us(2000);
+	/* or it would wait for its pages all the time */
+	pause_us(advice == MADV_PAGEOUT ? 20000 : 2000);
 }
 
 int main(int argc, char **argv)
