@@ -116,8 +116,13 @@
 #define PVHV_HC_WRITE_MSR	26	/* (number, value) */
 /* (first vCPU, mask of 64 vCPUs, vector): interrupt them; 2 is NMI */
 #define PVHV_HC_SEND_IPI	27
-#define PVHV_HC_VCPU_UP		28	/* (vCPU, gpa of struct pvhv_vcpu_start) */
-#define PVHV_HC_VCPU_DOWN	29	/* (): stop this vCPU; no return */
+/*
+ * (vCPU, gpa of struct pvhv_vcpu_start): start one that is down. ENOENT: there is none,
+ * EBUSY: it is not down
+ */
+#define PVHV_HC_VCPU_UP		28
+/* (): stop this vCPU until another one starts it; no return. The last one ends the domain. */
+#define PVHV_HC_VCPU_DOWN	29
 /* (limit): GDT entry 15, which LSL and RDPID/RDTSCP (TSC_AUX) read */
 #define PVHV_HC_SET_CPUNODE	30
 /* (): causes of PVHV_VECTOR_CALLBACK since the last call, PVHV_CAUSE_xxx */
@@ -143,7 +148,13 @@
 #define PVHV_HC_DEVICE_LIST	41	/* (gpa): how many; struct pvhv_device_info[] */
 #define PVHV_HC_DEVICE_READ	42	/* (id, gpa): the other side */
 #define PVHV_HC_DEVICE_PUBLISH	43	/* (id, gpa): the caller's side */
-#define PVHV_NR_HYPERCALLS	44
+/*
+ * (): sleep until PVHV_HC_KICK or, with VIF set, an interrupt; may end for no reason. A
+ * kick before it is not lost.
+ */
+#define PVHV_HC_WAIT		44
+#define PVHV_HC_KICK		45	/* (vCPU): end its PVHV_HC_WAIT, or the next one */
+#define PVHV_NR_HYPERCALLS	46
 
 /* Vectors that the hypervisor raises by itself */
 #define PVHV_VECTOR_TIMER	0xec	/* Linux's LOCAL_TIMER_VECTOR */
@@ -193,6 +204,28 @@ struct pvhv_vcpu_setup {
 	__u64 ret_user_iret;
 	__u64 ret_kernel;
 	__u64 reserved[5];
+};
+
+/**
+ * struct pvhv_vcpu_start - argument of PVHV_HC_VCPU_UP
+ * @rip:		first instruction, in kernel mode, VIF clear
+ * @rsp:		stack
+ * @arg:		RDI
+ * @cr3:		page-table root (gpa)
+ * @kernel_gs_base:	GS base
+ * @reserved:		0
+ *
+ * All other registers are 0, segments flat. Addresses are canonical. An exception before
+ * the vCPU's first PVHV_HC_VCPU_SETUP crashes the domain; what it has registered before it
+ * was stopped stays.
+ */
+struct pvhv_vcpu_start {
+	__u64 rip;
+	__u64 rsp;
+	__u64 arg;
+	__u64 cr3;
+	__u64 kernel_gs_base;
+	__u64 reserved[3];
 };
 
 /**

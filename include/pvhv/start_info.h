@@ -43,7 +43,7 @@ struct pvhv_memmap_entry {
  * @size:	bytes of this structure that are filled in
  * @features:	PVHV_F_xxx
  * @domid:	this domain
- * @nr_vcpus:	vCPUs that may be started, numbered from 0
+ * @nr_vcpus:	vCPUs that there are, numbered from 0; all but 0 are down
  * @tsc_khz:	frequency of the TSC
  * @cmdline:	gpa of the NUL-terminated command line
  * @cmdline_len: its length without the NUL
@@ -51,7 +51,7 @@ struct pvhv_memmap_entry {
  * @initrd_len:	its length in bytes
  * @memmap:	gpa of struct pvhv_memmap_entry[]
  * @nr_memmap:	its length
- * @reserved:	0
+ * @nr_vcpus_boot: vCPUs that the owner wants to have started at boot
  * @rng_seed:	random bytes; the guest should erase them after use
  *
  * It, the command line and the memory map lie below 4 GiB, in RAM that the
@@ -71,7 +71,7 @@ struct pvhv_start_info {
 	__u64 initrd_len;
 	__u64 memmap;
 	__u32 nr_memmap;
-	__u32 reserved;
+	__u32 nr_vcpus_boot;
 	__u8  rng_seed[64];
 };
 #endif /* __ASSEMBLY__ */

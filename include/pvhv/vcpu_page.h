@@ -16,6 +16,7 @@
 #define PVHV_VP_VIF		0x000	/* u8: 1 = interrupts in kernel mode */
 #define PVHV_VP_PENDING		0x001	/* u8: hypervisor: one waits for VIF */
 #define PVHV_VP_IN_DELIVERY	0x002	/* u8: 1 until the frame is saved */
+#define PVHV_VP_PREEMPTED	0x003	/* u8: hypervisor: wants to run, but does not */
 #define PVHV_VP_NR_HINTS	0x004	/* u32: used entries of HINTS */
 
 /* The frame of an event, a system call or a return. Order of IRET's frame. */
@@ -56,7 +57,7 @@ struct pvhv_vcpu_page {
 	__u8  vif;
 	__u8  pending;
 	__u8  in_delivery;
-	__u8  reserved0;
+	__u8  preempted;
 	__u32 nr_hints;
 	__u64 rip;
 	__u64 cs;
@@ -89,6 +90,7 @@ struct pvhv_vcpu_page {
 PVHV_VP_ASSERT(vif, PVHV_VP_VIF);
 PVHV_VP_ASSERT(pending, PVHV_VP_PENDING);
 PVHV_VP_ASSERT(in_delivery, PVHV_VP_IN_DELIVERY);
+PVHV_VP_ASSERT(preempted, PVHV_VP_PREEMPTED);
 PVHV_VP_ASSERT(nr_hints, PVHV_VP_NR_HINTS);
 PVHV_VP_ASSERT(rip, PVHV_VP_RIP);
 PVHV_VP_ASSERT(cs, PVHV_VP_CS);

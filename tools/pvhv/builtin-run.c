@@ -39,6 +39,30 @@ static int add_net(struct launcher_config *cfg, const char *text, struct errmsg 
 	return net_spec_parse(&cfg->net[cfg->nr_nets++], text, e);
 }
 
+/* N[,max=M] */
+static int parse_cpus(struct launcher_config *cfg, const char *text)
+{
+	const char *max = strstr(text, ",max=");
+	size_t len = max ? (size_t)(max - text) : strlen(text);
+	u64 cpus, max_cpus;
+	char number[8];
+
+	if (len >= sizeof(number))
+		return -1;
+	memcpy(number, text, len);
+	number[len] = '\0';
+	if (parse_number(number, PVHV_MAX_VCPUS, &cpus))
+		return -1;
+	max_cpus = cpus;
+	if (max && parse_number(max + strlen(",max="), PVHV_MAX_VCPUS, &max_cpus))
+		return -1;
+	if (!cpus || max_cpus < cpus)
+		return -1;
+	cfg->cpus = cpus;
+	cfg->max_cpus = max_cpus;
+	return 0;
+}
+
 static int parse_options(int argc, char **argv, struct launcher_config *cfg, const char **append)
 {
 	static const struct option options[] = {
@@ -57,7 +81,6 @@ static int parse_options(int argc, char **argv, struct launcher_config *cfg, con
 		{ 0 }
 	};
 	struct errmsg e;
-	u64 cpus;
 	int c;
 
 	while ((c = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
@@ -109,11 +132,9 @@ static int parse_options(int argc, char **argv, struct launcher_config *cfg, con
 			cfg->no_reboot = true;
 			break;
 		case 'p':
-			if (parse_number(optarg, PVHV_MAX_VCPUS, &cpus) || cpus == 0)
-				return bad_usage(argv, "--cpus '%s': give a number", optarg);
-			if (cpus > DOMAIN_NR_VCPUS)
-				return bad_usage(argv, "--cpus %llu: SMP is not supported yet",
-						 cpus);
+			if (parse_cpus(cfg, optarg))
+				return bad_usage(argv, "--cpus '%s': give a number from 1 to %u, or N,max=M",
+						 optarg, PVHV_MAX_VCPUS);
 			break;
 		case 'h':
 			print_command_help(argv[0]);
@@ -170,6 +191,8 @@ int cmd_run(int argc, char **argv)
 		.kernel_path = default_kernel,
 		.console = "stdio",
 		.memory = DEFAULT_MEMORY,
+		.cpus = 1,
+		.max_cpus = 1,
 	};
 	static char default_name[32];
 	const char *append = "";

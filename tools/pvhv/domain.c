@@ -60,16 +60,15 @@ static void *vcpu_thread(void *arg)
 		struct pvhv_run run = { 0 };
 
 		rc = device_ioctl(vcpu->fd, PVHV_RUN, (unsigned long)&run);
-		if (rc == 0) {
-			vcpu->exit = run.exit;
+		if (rc != -EINTR)
 			break;
-		}
-		if (rc != -EINTR) {
-			vcpu->error = rc;
-			break;
-		}
 		park(vcpu);
 	}
+	pthread_mutex_lock(&vcpu->dom->lock);
+	vcpu->ended = true;
+	vcpu->error = rc;
+	pthread_cond_broadcast(&vcpu->dom->changed);
+	pthread_mutex_unlock(&vcpu->dom->lock);
 	write_all(vcpu->dom->event_fd, &one, sizeof(one));
 	return NULL;
 }
@@ -77,17 +76,26 @@ static void *vcpu_thread(void *arg)
 /* The domain is paused: call its threads out of PVHV_RUN, or let them go on. */
 static void set_park(struct domain *dom, bool on)
 {
-	struct vcpu *vcpu = &dom->vcpu[0];
 	int kicks;
 
 	pthread_mutex_lock(&dom->lock);
 	dom->park = on;
 	pthread_cond_broadcast(&dom->changed);
-	/* It may also end instead; its thread is not joined before we return. */
-	for (kicks = 0; on && vcpu->started && !vcpu->parked && kicks < KICKS; kicks++) {
+	for (kicks = 0; on && kicks < KICKS; kicks++) {
 		struct timespec until;
+		bool all = true;
 
-		pthread_kill(vcpu->thread, KICK_SIGNAL);
+		/* Those that end instead are not joined before we return. */
+		for (unsigned int i = 0; i < dom->nr_vcpus; i++) {
+			struct vcpu *vcpu = &dom->vcpu[i];
+
+			if (vcpu->started && !vcpu->parked && !vcpu->ended) {
+				pthread_kill(vcpu->thread, KICK_SIGNAL);
+				all = false;
+			}
+		}
+		if (all)
+			break;
 		clock_gettime(CLOCK_REALTIME, &until);
 		until.tv_nsec += KICK_MS * 1000000L;
 		if (until.tv_nsec >= 1000000000L) {
@@ -109,13 +117,14 @@ static void domain_init(struct domain *dom)
 	dom->event_fd = -1;
 	pthread_mutex_init(&dom->lock, NULL);
 	pthread_cond_init(&dom->changed, NULL);
-	for (i = 0; i < DOMAIN_NR_VCPUS; i++) {
+	for (i = 0; i < PVHV_MAX_VCPUS; i++) {
 		dom->vcpu[i].dom = dom;
 		dom->vcpu[i].fd = -1;
 	}
 }
 
-int domain_create(struct domain *dom, int device, u8 *ram, u64 size, struct errmsg *e)
+int domain_create(struct domain *dom, int device, u8 *ram, u64 size, unsigned int nr_vcpus,
+		  struct errmsg *e)
 {
 	struct pvhv_create_domain create = { 0 };
 	struct pvhv_memory memory = { .size = size, .hva = (unsigned long)ram };
@@ -123,6 +132,7 @@ int domain_create(struct domain *dom, int device, u8 *ram, u64 size, struct errm
 	int rc;
 
 	domain_init(dom);
+	dom->nr_vcpus = nr_vcpus;
 	rc = device_ioctl_again(device, PVHV_CREATE_DOMAIN, (unsigned long)&create);
 	if (rc < 0) {
 		errmsg_set(e, "the host refuses another domain: %s", strerror(-rc));
@@ -137,7 +147,7 @@ int domain_create(struct domain *dom, int device, u8 *ram, u64 size, struct errm
 			   strerror(-rc));
 		goto fail;
 	}
-	for (i = 0; i < DOMAIN_NR_VCPUS; i++) {
+	for (i = 0; i < dom->nr_vcpus; i++) {
 		rc = device_ioctl(dom->fd, PVHV_CREATE_VCPU, i);
 		if (rc < 0) {
 			errmsg_set(e, "the host refuses vCPU %u: %s", i, strerror(-rc));
@@ -179,11 +189,11 @@ int domain_start(struct domain *dom, const struct domain_start *start, struct er
 		.es = KERNEL_DS,
 	};
 	struct sigaction kick = { .sa_handler = on_kick };
-	struct vcpu *vcpu = &dom->vcpu[0];
 	sigset_t all, old;
+	unsigned int i;
 	int rc;
 
-	rc = device_ioctl(vcpu->fd, PVHV_SET_REGS, (unsigned long)&regs);
+	rc = device_ioctl(dom->vcpu[0].fd, PVHV_SET_REGS, (unsigned long)&regs);
 	if (rc < 0)
 		return errmsg_set(e, "the host refuses the kernel's start state: %s",
 				  strerror(-rc));
@@ -192,25 +202,57 @@ int domain_start(struct domain *dom, const struct domain_start *start, struct er
 	sigfillset(&all);
 	sigdelset(&all, KICK_SIGNAL);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	rc = pthread_create(&vcpu->thread, NULL, vcpu_thread, vcpu);
+	/* vCPU 0 last: it starts the others */
+	for (i = dom->nr_vcpus; !rc && i--;) {
+		struct vcpu *vcpu = &dom->vcpu[i];
+		char name[24];
+
+		rc = pthread_create(&vcpu->thread, NULL, vcpu_thread, vcpu);
+		if (rc) {
+			errmsg_set(e, "no thread for vCPU %u: %s", i, strerror(rc));
+			break;
+		}
+		vcpu->started = true;
+		snprintf(name, sizeof(name), "pvhv-vcpu%u", i);
+		pthread_setname_np(vcpu->thread, name);
+	}
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (rc)
-		return errmsg_set(e, "no thread for vCPU 0: %s", strerror(rc));
-	vcpu->started = true;
-	return 0;
+	return rc ? -1 : 0;
 }
 
-bool domain_ended(struct domain *dom)
+static void join_all(struct domain *dom)
 {
+	unsigned int i;
+
+	for (i = 0; i < dom->nr_vcpus; i++) {
+		if (!dom->vcpu[i].started)
+			continue;
+		pthread_join(dom->vcpu[i].thread, NULL);
+		dom->vcpu[i].started = false;
+	}
+}
+
+bool domain_ended(struct domain *dom, int *error)
+{
+	unsigned int i, nr = 0;
 	u64 count;
 
+	*error = 0;
 	if (read(dom->event_fd, &count, sizeof(count)) != sizeof(count))
 		return false;
-	/* with one vCPU, its end is the domain's */
-	if (dom->vcpu[0].started) {
-		pthread_join(dom->vcpu[0].thread, NULL);
-		dom->vcpu[0].started = false;
+	pthread_mutex_lock(&dom->lock);
+	for (i = 0; i < dom->nr_vcpus; i++) {
+		nr += dom->vcpu[i].ended;
+		if (dom->vcpu[i].ended && dom->vcpu[i].error)
+			*error = dom->vcpu[i].error;
 	}
+	pthread_mutex_unlock(&dom->lock);
+	if (!*error && nr < dom->nr_vcpus)
+		return false;
+	/* Without one of its vCPUs a domain cannot go on. */
+	if (*error)
+		domain_control(dom, PVHV_CONTROL_KILL);
+	join_all(dom);
 	return true;
 }
 
@@ -225,14 +267,17 @@ void domain_destroy(struct domain *dom)
 {
 	unsigned int i;
 
-	if (dom->fd >= 0 && dom->vcpu[0].started) {
-		domain_control(dom, PVHV_CONTROL_KILL);
-		pthread_join(dom->vcpu[0].thread, NULL);
-		dom->vcpu[0].started = false;
+	if (dom->fd >= 0) {
+		for (i = 0; i < dom->nr_vcpus; i++)
+			if (dom->vcpu[i].started)
+				break;
+		if (i < dom->nr_vcpus)
+			domain_control(dom, PVHV_CONTROL_KILL);
+		join_all(dom);
 	}
 	close_fd(&dom->event_fd);
 	close_fd(&dom->console_fd);
-	for (i = 0; i < DOMAIN_NR_VCPUS; i++)
+	for (i = 0; i < PVHV_MAX_VCPUS; i++)
 		close_fd(&dom->vcpu[i].fd);
 	close_fd(&dom->fd);
 }
@@ -264,7 +309,7 @@ int domain_regs(struct domain *dom, unsigned int vcpu, struct pvhv_vcpu_regs *re
 {
 	int rc;
 
-	if (vcpu >= DOMAIN_NR_VCPUS)
+	if (vcpu >= dom->nr_vcpus)
 		return -ENOENT;
 	rc = device_ioctl(dom->vcpu[vcpu].fd, PVHV_GET_REGS, (unsigned long)regs);
 	return rc < 0 ? rc : 0;

@@ -19,7 +19,6 @@
 
 #include "util.h"
 
-#define DOMAIN_NR_VCPUS		1	/* until the guest is SMP */
 #define DOMAIN_MAX_STATS	512
 
 struct domain;
@@ -29,10 +28,10 @@ struct vcpu {
 	int fd;
 	pthread_t thread;
 	bool started;
-	bool parked;		/* under the domain's lock */
-	/* written by the thread before it raises the event */
-	u32 exit;		/* PVHV_EXIT_xxx */
-	int error;		/* or -errno of PVHV_RUN */
+	/* under the domain's lock */
+	bool parked;
+	bool ended;		/* out of PVHV_RUN for good; then it raises the event */
+	int error;		/* 0: the domain has ended; or -errno of PVHV_RUN */
 };
 
 struct domain {
@@ -43,7 +42,8 @@ struct domain {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	bool park;		/* threads shall stay out of PVHV_RUN; under lock */
-	struct vcpu vcpu[DOMAIN_NR_VCPUS];
+	unsigned int nr_vcpus;
+	struct vcpu vcpu[PVHV_MAX_VCPUS];
 };
 
 /* Where the boot vCPU starts */
@@ -54,10 +54,14 @@ struct domain_start {
 };
 
 /* Make a domain with @size bytes of RAM at @ram and its vCPUs. */
-int domain_create(struct domain *dom, int device, u8 *ram, u64 size, struct errmsg *e);
+int domain_create(struct domain *dom, int device, u8 *ram, u64 size, unsigned int nr_vcpus,
+		  struct errmsg *e);
 int domain_start(struct domain *dom, const struct domain_start *start, struct errmsg *e);
-/* True when no vCPU thread is left in PVHV_RUN; clears the event. */
-bool domain_ended(struct domain *dom);
+/*
+ * True when no vCPU thread is left in PVHV_RUN, or one has failed, whose -errno is then
+ * in *@error; clears the event.
+ */
+bool domain_ended(struct domain *dom, int *error);
 /* End it if it has not ended, and release everything. */
 void domain_destroy(struct domain *dom);
 

@@ -170,6 +170,7 @@ int guest_load(u8 *ram, const struct layout *l, const struct kernel *k,
 		.initrd_len = l->initrd_size,
 		.memmap = GUEST_START_INFO + sizeof(info),
 		.nr_memmap = 1,
+		.nr_vcpus_boot = p->nr_vcpus_boot,
 	};
 	struct pvhv_memmap_entry map = {
 		.addr = GUEST_PAGE_SIZE,

@@ -44,6 +44,7 @@ struct start_params {
 	u64 tsc_khz;
 	u32 domid;
 	u32 nr_vcpus;
+	u32 nr_vcpus_boot;
 	const char *cmdline;
 };
 

@@ -33,7 +33,8 @@ static int request_info(struct launcher *l, const char *arg, struct strbuf *out,
 	if (reason[0])
 		control_add(out, "reason", reason);
 	control_addf(out, "domid", "%u", l->dom.domid);
-	control_addf(out, "vcpus", "%u", DOMAIN_NR_VCPUS);
+	control_addf(out, "vcpus", "%u", cfg->cpus);
+	control_addf(out, "max-vcpus", "%u", cfg->max_cpus);
 	control_addf(out, "memory", "%llu", cfg->memory);
 	control_addf(out, "disks", "%u", devices_count(&cfg->devices, PVHV_CLASS_BLOCK));
 	control_addf(out, "nets", "%u", devices_count(&cfg->devices, PVHV_CLASS_NET));

@@ -68,7 +68,8 @@ static int start_domain(struct launcher *l)
 	struct start_params params = {
 		.features = l->host.info.features,
 		.tsc_khz = l->host.info.tsc_khz,
-		.nr_vcpus = DOMAIN_NR_VCPUS,
+		.nr_vcpus = cfg->max_cpus,
+		.nr_vcpus_boot = cfg->cpus,
 		.cmdline = cfg->cmdline,
 	};
 	struct domain_start start = {
@@ -80,7 +81,7 @@ static int start_domain(struct launcher *l)
 	struct device *device;
 	struct errmsg e;
 
-	if (domain_create(&l->dom, l->device, l->ram, cfg->memory, &e)) {
+	if (domain_create(&l->dom, l->device, l->ram, cfg->memory, cfg->max_cpus, &e)) {
 		say("%s: %s", cfg->name, e.text);
 		return STATUS_HOST;
 	}
@@ -159,12 +160,8 @@ static void domain_event(void *arg, short revents)
 	struct launcher *l = arg;
 	int rc;
 
-	if (!domain_ended(&l->dom))
+	if (!domain_ended(&l->dom, &l->vcpu_error))
 		return;
-	l->vcpu_error = l->dom.vcpu[0].error;
-	l->vcpu_stopped = !l->vcpu_error && l->dom.vcpu[0].exit == PVHV_EXIT_STOPPED;
-	if (l->vcpu_error || l->vcpu_stopped)
-		domain_control(&l->dom, PVHV_CONTROL_KILL);
 	rc = domain_state(&l->dom, &l->final);
 	if (rc && !l->vcpu_error)
 		l->vcpu_error = rc;
@@ -185,10 +182,6 @@ static void conclude(struct launcher *l)
 		term_restore();
 		say("domain %s cannot run: %s", name, strerror(-l->vcpu_error));
 		l->status = STATUS_HOST;
-	} else if (l->vcpu_stopped) {
-		term_restore();
-		say("domain %s crashed: the guest stopped its last vCPU", name);
-		l->status = STATUS_CRASH;
 	} else if (l->final.state == PVHV_STATE_POWEROFF) {
 		l->status = STATUS_OK;
 	} else if (l->final.state == PVHV_STATE_REBOOT) {

@@ -23,6 +23,8 @@ struct launcher_config {
 	const char *console_path;	/* CONSOLE_FILE */
 	char *cmdline;			/* as the guest gets it */
 	u64 memory;
+	unsigned int cpus;		/* started at boot */
+	unsigned int max_cpus;
 	bool preserve;			/* --on-crash preserve */
 	bool no_reboot;
 	struct disk_spec *disk;		/* --disk, in their order */
@@ -56,7 +58,6 @@ struct launcher {
 	struct pvhv_state final;	/* once ENDED */
 	u64 ended_ms;
 	int vcpu_error;			/* -errno of a PVHV_RUN that failed */
-	bool vcpu_stopped;		/* the guest stopped its last vCPU */
 	bool kill_requested;		/* by pvhv kill or the escape sequence */
 	int kill_signal;		/* or by this */
 	u64 stop_ms;			/* when a signal first asked for a stop; 0: not yet */

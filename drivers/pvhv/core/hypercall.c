@@ -20,6 +20,7 @@
 #define HC_YIELD	(-5002L)	/* result 0, then let others run */
 #define HC_DONE		(-5003L)	/* no result: the registers are not the caller's */
 #define HC_MORE		(-5004L)	/* call again, after a look at signals */
+#define HC_WAIT		(-5005L)	/* result 0, then sleep until a kick */
 
 /* Where a handler that must sleep finds itself loaded */
 static long need_sleep(struct pvhv_vcpu *v)
@@ -115,6 +116,19 @@ static long hc_halt(struct pvhv_vcpu *v, const u64 *a)
 		return -PVHV_EINVAL;
 	WRITE_ONCE(v->page->vif, 1);
 	return HC_SLEEP;
+}
+
+static long hc_wait(struct pvhv_vcpu *v, const u64 *a)
+{
+	return v->page ? HC_WAIT : -PVHV_EINVAL;
+}
+
+static long hc_vcpu_down(struct pvhv_vcpu *v, const u64 *a)
+{
+	if (v->loaded)
+		return need_sleep(v);
+	pvhv_hc_vcpu_down(v);
+	return HC_DONE;
 }
 
 static long hc_yield(struct pvhv_vcpu *v, const u64 *a)
@@ -245,14 +259,13 @@ static long hc_send_ipi(struct pvhv_vcpu *v, const u64 *a)
 	if (!pvhv_send_ipi_args_ok(a))
 		return -PVHV_EINVAL;
 	for_each_set_bit(bit, &mask, 64) {
-		u64 id = a[0] + bit;
-		struct pvhv_vcpu *to;
+		struct pvhv_vcpu *to = pvhv_find_vcpu(d, a[0] + bit);
 
-		if (id >= PVHV_MAX_VCPUS)
-			return -PVHV_ENOENT;
-		to = READ_ONCE(d->vcpus[array_index_nospec(id, PVHV_MAX_VCPUS)]);
 		if (!to)
 			return -PVHV_ENOENT;
+		/* It would be the first thing that it gets when it is started. */
+		if (READ_ONCE(to->power) != PVHV_VCPU_UP)
+			continue;
 		if (a[2] == PVHV_VECTOR_NMI)
 			pvhv_raise_nmi(to);
 		else
@@ -275,6 +288,7 @@ static long hc_##name(struct pvhv_vcpu *v, const u64 *a)		\
 SLEEPS(vcpu_setup)
 SLEEPS(set_clock)
 SLEEPS(set_ldt)
+SLEEPS(vcpu_up)
 SLEEPS(console_write)
 SLEEPS(console_read)
 SLEEPS(event_setup)
@@ -345,6 +359,8 @@ static const struct hypercall {
 	HC(READ_MSR,		hc_read_msr,		0),
 	HC(WRITE_MSR,		hc_write_msr,		MULTI),
 	HC(SEND_IPI,		hc_send_ipi,		MULTI),
+	HC(VCPU_UP,		hc_vcpu_up,		0),
+	HC(VCPU_DOWN,		hc_vcpu_down,		0),
 	HC(SET_CPUNODE,		pvhv_hc_set_cpunode,	MULTI),
 	HC(GET_CAUSES,		hc_get_causes,		MULTI),
 	HC(EVENT_SETUP,		hc_event_setup,		0),
@@ -359,6 +375,8 @@ static const struct hypercall {
 	HC(DEVICE_LIST,		hc_device_list,		0),
 	HC(DEVICE_READ,		hc_device_read,		0),
 	HC(DEVICE_PUBLISH,	hc_device_publish,	0),
+	HC(WAIT,		hc_wait,		0),
+	HC(KICK,		pvhv_hc_kick,		MULTI),
 #undef HC
 };
 
@@ -438,5 +456,7 @@ enum pvhv_next pvhv_hypercall(struct pvhv_vcpu *v)
 	r->vec = SW_VEC_DONE;
 	if (ret == HC_SLEEP)
 		return PVHV_SLEEP;
+	if (ret == HC_WAIT)
+		return PVHV_WAIT;
 	return ret == HC_YIELD ? PVHV_YIELD : PVHV_CONTINUE;
 }

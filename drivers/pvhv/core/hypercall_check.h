@@ -51,6 +51,13 @@ static inline bool pvhv_send_ipi_args_ok(const u64 *a)
 	       (a[2] >= PVHV_NR_EXCEPTIONS || a[2] == PVHV_VECTOR_NMI);
 }
 
+/* But for the root */
+static inline bool pvhv_vcpu_start_ok(const struct pvhv_vcpu_start *s)
+{
+	return !memchr_inv(s->reserved, 0, sizeof(s->reserved)) && pvhv_canonical(s->rip) &&
+	       pvhv_canonical(s->kernel_gs_base);
+}
+
 static inline bool pvhv_multicall_args_ok(const u64 *a)
 {
 	return a[1] && a[1] <= PVHV_MULTICALL_MAX &&

@@ -27,7 +27,7 @@ static long get_info(struct pvhv_info __user *arg)
 		.abi_version	= PVHV_ABI_VERSION,
 		.features	= pvhv_features(),
 		.tsc_khz	= tsc_khz,
-		.max_vcpus	= PVHV_MAX_VCPUS_NOW,
+		.max_vcpus	= PVHV_MAX_VCPUS,
 		.nr_domains	= pvhv_nr_domains(),
 		.switcher	= pvhv_switcher_features(),
 	};

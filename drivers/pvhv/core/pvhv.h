@@ -82,8 +82,16 @@ enum pvhv_next {
 	PVHV_CONTINUE,		/* enter the guest again */
 	PVHV_RETRY_SLOW,	/* do vcpu->slow, then handle the same exit again */
 	PVHV_SLEEP,		/* the exit was HALT */
+	PVHV_WAIT,		/* ... or WAIT */
 	PVHV_YIELD,
 	PVHV_OUT,		/* back to user space */
+};
+
+/* vcpu->power, under domain->state_lock; only the vCPU leaves PVHV_VCPU_UP or _STARTING */
+enum pvhv_power {
+	PVHV_VCPU_DOWN,
+	PVHV_VCPU_STARTING,	/* its own thread will do it, from vcpu->start */
+	PVHV_VCPU_UP,
 };
 
 /**
@@ -146,6 +154,7 @@ struct pvhv_vcpu {
 	unsigned long irr[4];
 	bool irr_any;
 	bool nmi_pending;
+	bool kicked;			/* PVHV_HC_KICK */
 	unsigned long event_sel;	/* for EVENT_SEL of the vCPU page */
 	int mode;
 	int cpu;
@@ -168,7 +177,9 @@ struct pvhv_vcpu {
 	enum pvhv_next next;
 	u64 hints[PVHV_VP_MAX_HINTS];
 	struct mutex lock;		/* one PVHV_RUN, GET_REGS or SET_REGS at a time */
-	bool started;
+	bool started;			/* it has registers and a root */
+	enum pvhv_power power;
+	struct pvhv_vcpu_start start;
 	bool active;			/* in PVHV_RUN and not parked; under domain->state_lock */
 
 	struct pvhv_host_state host;
@@ -176,9 +187,6 @@ struct pvhv_vcpu {
 };
 
 #define PVHV_LDT_PAGES	16
-
-/* Until guests can start further vCPUs */
-#define PVHV_MAX_VCPUS_NOW	1
 
 /**
  * struct pvhv_gfn - what the host knows of one guest page
@@ -283,6 +291,7 @@ static inline bool pvhv_domain_ended(const struct pvhv_domain *d)
 int pvhv_create_vcpu(struct pvhv_domain *d, unsigned long id);
 void pvhv_vcpu_free(struct pvhv_vcpu *v);
 void pvhv_kick(struct pvhv_vcpu *v);
+int pvhv_set_regs(struct pvhv_vcpu *v, const struct pvhv_vcpu_regs *u);
 
 /* event.c */
 void pvhv_deliver(struct pvhv_vcpu *v, u8 vector, u64 error_code);
@@ -298,6 +307,13 @@ long pvhv_sync_hints(struct pvhv_vcpu *v);
 
 /* hypercall.c */
 enum pvhv_next pvhv_hypercall(struct pvhv_vcpu *v);
+
+/* smp.c */
+int pvhv_vcpu_power(struct pvhv_vcpu *v);
+struct pvhv_vcpu *pvhv_find_vcpu(struct pvhv_domain *d, u64 id);
+long pvhv_hc_vcpu_up(struct pvhv_vcpu *v, const u64 *a);
+void pvhv_hc_vcpu_down(struct pvhv_vcpu *v);
+long pvhv_hc_kick(struct pvhv_vcpu *v, const u64 *a);
 
 /* setup.c */
 long pvhv_hc_vcpu_setup(struct pvhv_vcpu *v, const u64 *a);

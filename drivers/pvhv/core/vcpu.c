@@ -239,6 +239,18 @@ static int check_state(struct pvhv_vcpu *v)
 	return pvhv_domain_ended(d);
 }
 
+/* Asleep because there is nothing to do */
+static void not_preempted(struct pvhv_vcpu *v)
+{
+	if (v->page)
+		WRITE_ONCE(v->page->preempted, 0);
+}
+
+static bool may_interrupt(struct pvhv_vcpu *v)
+{
+	return READ_ONCE(v->irr_any) && READ_ONCE(v->page->vif);
+}
+
 /*
  * What is next is kept in the vCPU, so that a signal at any point interrupts
  * the work but does not lose it.
@@ -257,6 +269,12 @@ static int run(struct pvhv_vcpu *v)
 		if (signal_pending(current) || test_thread_flag(TIF_NOTIFY_RESUME))
 			return -EINTR;
 		cond_resched();
+		if (unlikely(READ_ONCE(v->power) != PVHV_VCPU_UP)) {
+			ret = pvhv_vcpu_power(v);
+			if (ret)
+				return ret;
+			continue;
+		}
 
 		switch (v->next) {
 		case PVHV_CONTINUE:
@@ -279,6 +297,7 @@ static int run(struct pvhv_vcpu *v)
 			v->next = ret ? PVHV_CONTINUE : handle_exit(v);
 			break;
 		case PVHV_SLEEP:
+			not_preempted(v);
 			if (wait_event_interruptible(v->wq, READ_ONCE(v->irr_any) ||
 						     READ_ONCE(v->requests)))
 				return -EINTR;
@@ -286,6 +305,14 @@ static int run(struct pvhv_vcpu *v)
 				v->stats.halts++;
 				v->next = PVHV_CONTINUE;
 			}
+			break;
+		case PVHV_WAIT:
+			not_preempted(v);
+			if (wait_event_interruptible(v->wq, READ_ONCE(v->kicked) ||
+						     may_interrupt(v) || READ_ONCE(v->requests)))
+				return -EINTR;
+			WRITE_ONCE(v->kicked, false);
+			v->next = PVHV_CONTINUE;
 			break;
 		case PVHV_YIELD:
 			/* Leaving the CPU for a moment is what the loop does. */
@@ -309,7 +336,7 @@ static long vcpu_run(struct pvhv_vcpu *v, void __user *arg)
 		return -EINVAL;
 	if (current->mm != d->mm)
 		return -EPERM;
-	if (!v->started)
+	if (!v->id && !v->started)
 		return -EINVAL;
 
 	spin_lock(&d->state_lock);
@@ -349,7 +376,14 @@ static void get_regs(struct pvhv_vcpu *v, struct pvhv_vcpu_regs *u)
 	}
 }
 
-static int set_regs(struct pvhv_vcpu *v, const struct pvhv_vcpu_regs *u)
+/**
+ * pvhv_set_regs - make a vCPU start from these registers
+ * @v:	the vCPU, not loaded
+ * @u:	the registers
+ *
+ * Return: 0, -EINVAL, -ENOMEM.
+ */
+int pvhv_set_regs(struct pvhv_vcpu *v, const struct pvhv_vcpu_regs *u)
 {
 	struct pvhv_mmu_flush flush = { };
 	struct sw_regs *r = v->regs;
@@ -395,6 +429,9 @@ static int set_regs(struct pvhv_vcpu *v, const struct pvhv_vcpu_regs *u)
 	if (!u->mode && v->page)
 		v->page->vif = !!(u->rflags & X86_EFLAGS_IF);
 	v->started = true;
+	spin_lock(&v->domain->state_lock);
+	v->power = PVHV_VCPU_UP;
+	spin_unlock(&v->domain->state_lock);
 	/* What was interrupted is forgotten, with all that was done of it. */
 	v->next = PVHV_CONTINUE;
 	memset(&v->slow, 0, sizeof(v->slow));
@@ -425,7 +462,7 @@ static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	case PVHV_SET_REGS:
 		ret = -EFAULT;
 		if (!copy_from_user(&regs, uarg, sizeof(regs)))
-			ret = current->mm == v->domain->mm ? set_regs(v, &regs) : -EPERM;
+			ret = current->mm == v->domain->mm ? pvhv_set_regs(v, &regs) : -EPERM;
 		break;
 	default:
 		ret = -ENOTTY;
@@ -462,8 +499,7 @@ int pvhv_create_vcpu(struct pvhv_domain *d, unsigned long id)
 	struct file *file;
 	int fd, ret;
 
-	/* One, until the guest can start others (PVHV_HC_VCPU_UP). */
-	if (id >= PVHV_MAX_VCPUS_NOW)
+	if (id >= PVHV_MAX_VCPUS)
 		return -EINVAL;
 	mutex_lock(&d->lock);
 	ret = -EEXIST;

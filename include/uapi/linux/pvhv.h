@@ -114,8 +114,8 @@ struct pvhv_vcpu_regs {
  * @reserved:	0
  *
  * Returns 0 when the vCPU has something for its owner, EINTR when a signal
- * came (call again), EPERM in another process than the domain's, EINVAL
- * before PVHV_SET_REGS.
+ * came (call again), EPERM in another process than the domain's. vCPU 0 needs
+ * PVHV_SET_REGS first (EINVAL), others stay in PVHV_RUN until the guest starts them.
  */
 struct pvhv_run {
 	__u32 exit;
@@ -123,7 +123,6 @@ struct pvhv_run {
 };
 
 #define PVHV_EXIT_ENDED		1	/* the domain has ended; see PVHV_GET_STATE */
-#define PVHV_EXIT_STOPPED	2	/* this vCPU was stopped by the guest (PVHV_HC_VCPU_DOWN) */
 
 /**
  * struct pvhv_state - PVHV_GET_STATE on a domain

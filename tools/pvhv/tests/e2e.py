@@ -207,11 +207,6 @@ def kill_is_4(p):
 
 
 @test
-def stopped_vcpu_is_a_crash(p):
-    one_line(p.run(do=["stop-vcpu"]), 3, b"stopped its last vCPU")
-
-
-@test
 def failing_vcpu_is_2(p):
     one_line(p.run(env={"PVHV_FAKE": "run-fails"}), 2, b"cannot run: Bad address")
     no_leftovers(p)
@@ -297,7 +292,9 @@ def bad_configuration_is_1(p):
             (["--memory", "4M", "--initrd", p.file("large", b"x" * 4000000)],
              b"with this initrd"),
             (["--append", "x" * 2100], b"--append: makes a command line of 2113 bytes"),
-            (["--cpus", "2"], b"not supported yet"),
+            (["--cpus", "65"], b"--cpus '65'"),
+            (["--cpus", "4,max=3"], b"--cpus '4,max=3'"),
+            (["--cpus", "2,4"], b"--cpus '2,4'"),
             (["--cpus", "0"], b"--cpus '0'"),
             (["--console", "vga"], b"not stdio, pty, file:PATH"),
             (["--console", "file:"], b"not stdio, pty, file:PATH"),

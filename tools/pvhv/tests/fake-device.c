@@ -12,7 +12,7 @@
  * "do=..." of its command line say, in their order, and then what the lines
  * say that it reads from its console:
  *
- *	poweroff  reboot  stop-vcpu
+ *	poweroff  reboot
  *	crash:TEXT  panic with this text, '_' for blanks
  *	flood:N     print N numbered lines
  *	once:WORD   do=WORD unless it was started by a reboot
@@ -417,8 +417,6 @@ static void obey(const char *word)
 		end(PVHV_STATE_POWEROFF);
 	} else if (!strcmp(word, "reboot")) {
 		end(PVHV_STATE_REBOOT);
-	} else if (!strcmp(word, "stop-vcpu")) {
-		dom.ended = true;
 	} else if (!strcmp(word, "devices")) {
 		print_devices();
 	} else if (!strcmp(word, "hold")) {
@@ -543,9 +541,7 @@ static int vcpu_run(struct pvhv_run *run)
 	}
 	dom.in_run = false;
 	pthread_join(dom.guest, NULL);
-	run->exit = dom.state == PVHV_STATE_RUNNING ? PVHV_EXIT_STOPPED : PVHV_EXIT_ENDED;
-	if (dom.state == PVHV_STATE_RUNNING)
-		dom.ended = false;
+	run->exit = PVHV_EXIT_ENDED;
 	return 0;
 }
 

@@ -171,7 +171,7 @@ static void test_load(void)
 {
 	const u64 memory = 32 * MIB;
 	struct start_params params = {
-		.features = 0x5a, .tsc_khz = 2400000, .domid = 7, .nr_vcpus = 1,
+		.features = 0x5a, .tsc_khz = 2400000, .domid = 7, .nr_vcpus = 4, .nr_vcpus_boot = 2,
 		.cmdline = "console=hvc0 quiet",
 	};
 	struct image file, initrd;
@@ -200,7 +200,7 @@ static void test_load(void)
 		si = (void *)(ram + GUEST_START_INFO);
 		CHECK(si->magic == PVHV_START_MAGIC && si->version == PVHV_ABI_VERSION &&
 		      si->size == sizeof(*si) && si->features == 0x5a && si->domid == 7 &&
-		      si->nr_vcpus == 1 && si->tsc_khz == 2400000 && si->reserved == 0,
+		      si->nr_vcpus == 4 && si->nr_vcpus_boot == 2 && si->tsc_khz == 2400000,
 		      "start information");
 		CHECK(!strcmp((char *)ram + si->cmdline, params.cmdline) &&
 		      si->cmdline_len == strlen(params.cmdline), "command line");

@@ -30,6 +30,7 @@ extern u8 this_cpu_cmpxchg16b_emu[];
 
 /* head.S, entry.S */
 asmlinkage void pvhv_startup(void);
+asmlinkage void pvhv_startup_secondary(void);
 asmlinkage void pvhv_entry_syscall(void);
 asmlinkage void pvhv_entry_event_user(void);
 asmlinkage void pvhv_entry_event_kernel(void);
@@ -60,6 +61,11 @@ void pvhv_irq_init(void);
 void pvhv_cpu_init(void);
 void pvhv_cpu_use_fsgsbase(void);
 void pvhv_register_vcpu(void);
+void pvhv_cpu_start(void);
+
+/* smp.c */
+asmlinkage void pvhv_start_secondary(void);
+bool pvhv_vcpu_is_preempted(long cpu);
 
 /* mmu.c, apic.c, smp.c, time.c, reboot.c */
 void pvhv_mmu_init(void);

@@ -44,6 +44,17 @@ SYM_CODE_START(pvhv_startup)
 SYM_CODE_END(pvhv_startup)
 	__FINIT
 
+/* Any other vCPU: its stack and per-CPU data are those of struct pvhv_vcpu_start. */
+	.text
+SYM_CODE_START(pvhv_startup_secondary)
+	UNWIND_HINT_EMPTY
+	ANNOTATE_NOENDBR
+	cld
+	xorl	%ebp, %ebp
+	call	pvhv_start_secondary
+	ud2
+SYM_CODE_END(pvhv_startup_secondary)
+
 	ELFNOTE(pvhv, PVHV_NOTE_ENTRY, .quad pvhv_startup)
 	ELFNOTE(pvhv, PVHV_NOTE_ROOT, .quad init_top_pgt - __START_KERNEL_map)
 	ELFNOTE(pvhv, PVHV_NOTE_ABI, .quad PVHV_ABI_VERSION)

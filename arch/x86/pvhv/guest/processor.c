@@ -89,6 +89,15 @@ void __ref pvhv_register_vcpu(void)
 		pvhv_shutdown(PVHV_SHUTDOWN_CRASH, "the hypervisor refused the vCPU page");
 }
 
+/* On a vCPU that has just been started: it knows nothing of what it had before. */
+void pvhv_cpu_start(void)
+{
+	memset(this_cpu_ptr(pvhv_tls), 0, sizeof(pvhv_tls));
+	this_cpu_write(pvhv_ldt_entries, 0);
+	memset(this_cpu_ptr(pvhv_dr), 0, sizeof(pvhv_dr));
+	pvhv_register_vcpu();
+}
+
 /*
  * MSR_GS_BASE is written when a CPU gets its own per-CPU data, and with them
  * another vCPU page. GS is 0 until then (see load_percpu_segment()).
@@ -108,7 +117,8 @@ static void pvhv_set_gs_base(unsigned long base)
 /* Called at the end of cpu_init_exception_handling(): IST stacks are mapped. */
 static void pvhv_load_tr_desc(void)
 {
-	pvhv_traps_ready = true;
+	if (!pvhv_traps_ready)
+		pvhv_traps_ready = true;
 	pvhv_register_vcpu();
 }
 

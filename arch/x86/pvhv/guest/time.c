@@ -27,13 +27,12 @@
 
 #include "guest.h"
 
-/* vDSO code reads the boot vCPU's: a page of its own, mapped into programs */
+/* The same for all vCPUs. A page of its own: vDSO code reads it in programs. */
 static union {
 	struct pvclock_vsyscall_time_info info;
 	u8 page[PAGE_SIZE];
 } pvhv_clock_page0 __aligned(PAGE_SIZE);
 
-static DEFINE_PER_CPU(struct pvclock_vcpu_time_info *, pvhv_pvti);
 static u64 pvhv_sched_clock_offset __ro_after_init;
 
 static u64 pvhv_clock_read(void)
@@ -45,7 +44,7 @@ static u64 pvhv_clock_read(void)
 		return pvhv_hypercall0(PVHV_HC_GET_TIME);
 
 	preempt_disable_notrace();
-	ns = pvclock_clocksource_read(this_cpu_read(pvhv_pvti));
+	ns = pvclock_clocksource_read(&pvhv_clock_page0.info.pvti);
 	preempt_enable_notrace();
 	return ns;
 }
@@ -160,13 +159,17 @@ static void __init pvhv_clock_late_init(void)
 	paravirt_set_sched_clock(pvhv_sched_clock);
 }
 
-static void __init pvhv_timer_init(void)
+static void pvhv_timer_setup_cpu(void)
 {
 	struct clock_event_device *evt = this_cpu_ptr(&pvhv_timer);
 
 	evt->cpumask = cpumask_of(smp_processor_id());
 	clockevents_register_device(evt);
+}
 
+static void __init pvhv_timer_init(void)
+{
+	pvhv_timer_setup_cpu();
 	clocksource_register_hz(&pvhv_clocksource, NSEC_PER_SEC);
 
 	static_call_update(pv_steal_clock, pvhv_steal_clock);
@@ -182,7 +185,6 @@ void __init pvhv_time_init(void)
 
 	if (pvhv_hypercall1(PVHV_HC_SET_CLOCK, __pa_symbol(pvti)))
 		pvhv_shutdown(PVHV_SHUTDOWN_CRASH, "the hypervisor refused the clock page");
-	this_cpu_write(pvhv_pvti, pvti);
 
 	if (pvhv_features & PVHV_F_CLOCK_STABLE) {
 		pvclock_set_flags(PVCLOCK_TSC_STABLE_BIT);
@@ -211,5 +213,5 @@ void __init pvhv_time_init(void)
 	x86_init.timers.timer_init = pvhv_timer_init;
 	x86_init.timers.setup_percpu_clockev = x86_init_noop;
 	x86_init.timers.wallclock_init = x86_init_noop;
-	x86_cpuinit.setup_percpu_clockev = x86_init_noop;
+	x86_cpuinit.setup_percpu_clockev = pvhv_timer_setup_cpu;
 }

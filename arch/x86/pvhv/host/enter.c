@@ -504,6 +504,8 @@ bool pvhv_load(struct pvhv_vcpu *v)
 	v->loaded = true;
 	v->cpu = smp_processor_id();
 	v->stats.loads++;
+	if (v->page)
+		WRITE_ONCE(v->page->preempted, 0);
 #ifdef CONFIG_SCHED_INFO
 	/* Being runnable but not running is what the guest calls stolen. */
 	if (v->page) {
@@ -549,6 +551,9 @@ void pvhv_put(struct pvhv_vcpu *v)
 		wrmsrl(MSR_FS_BASE, h->fs_base);
 		wrmsrl(MSR_KERNEL_GS_BASE, h->gs_base);
 	}
+	/* Taken back where it sleeps of its own accord. */
+	if (v->page)
+		WRITE_ONCE(v->page->preempted, 1);
 	memcpy(&v->saved_regs, a->regs, sizeof(v->saved_regs));
 	memcpy(&v->saved_guest, g, sizeof(v->saved_guest));
 	v->regs = &v->saved_regs;

@@ -73,6 +73,9 @@ static void random_hypercall(void)
 	case PVHV_HC_HALT:
 		hc_set_timer(1);
 		break;
+	case PVHV_HC_WAIT:
+		hypercall1(PVHV_HC_KICK, 0);
+		break;
 	}
 	hypercall6(nr, nasty(), nasty(), nasty(), nasty(), nasty(), nasty());
 }

@@ -13,7 +13,7 @@ TEST(start_info)
 	check(start_info.nr_vcpus >= 1, "there are no vCPUs");
 	check(start_info.tsc_khz > 1000, "tsc_khz is %lu", (u64)start_info.tsc_khz);
 	check(ram_end > IMAGE_GPA + 0x200000, "RAM ends at %#lx", ram_end);
-	check_eq(start_info.reserved, 0, "reserved");
+	check_eq(start_info.nr_vcpus_boot, 1, "vCPUs at boot");
 }
 
 TEST(invalid_opcode)

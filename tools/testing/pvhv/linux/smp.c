@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * smp: what threads on several CPUs see of each other's page tables and clocks.
+ *
+ * Writers store a counter to one page without end. When a system call that took
+ * their access away has returned, none of them may store there any more: what was
+ * read once must stay. A TLB that was not flushed on another CPU shows as a change.
+ */
+#define _GNU_SOURCE
+#include "test.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MAX_THREADS	16
+#define ROUNDS		400
+
+static pthread_t threads[MAX_THREADS];
+static unsigned int nr_threads;
+static bool stop;
+static u64 *page;		/* where the writers store, each its own word */
+static __thread sigjmp_buf again;
+static __thread bool writing;
+
+static void on_fault(int sig)
+{
+	if (writing)
+		siglongjmp(again, 1);
+	signal(sig, SIG_DFL);
+	raise(sig);
+}
+
+static void *writer(void *arg)
+{
+	volatile u64 *word = page + (uintptr_t)arg;
+
+	sigsetjmp(again, 0);
+	writing = true;
+	for (u64 n = 1; !__atomic_load_n(&stop, __ATOMIC_RELAXED); n++)
+		*word = n;
+	return NULL;
+}
+
+static void start_writers(void)
+{
+	struct sigaction sa = { .sa_handler = on_fault, .sa_flags = SA_NODEFER };
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+	sigaction(SIGSEGV, &sa, NULL);
+	sigaction(SIGBUS, &sa, NULL);
+	stop = false;
+	nr_threads = cpus > MAX_THREADS ? MAX_THREADS : cpus;
+	for (uintptr_t i = 0; i < nr_threads; i++) {
+		int error = pthread_create(&threads[i], NULL, writer, (void *)i);
+
+		check(!error, "pthread_create: %s", strerror(error));
+	}
+}
+
+static void stop_writers(void)
+{
+	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+	for (unsigned int i = 0; i < nr_threads; i++)
+		pthread_join(threads[i], NULL);
+}
+
+static u64 *map_at(void *where, int fd, off_t offset)
+{
+	return mmap(where, PAGE, PROT_READ | PROT_WRITE,
+		    (fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED) | (where ? MAP_FIXED : 0),
+		    fd, offset);
+}
+
+/* Nobody may change what is at @at. Return: have the writers been there at all? */
+static bool frozen(const char *what, int round, const volatile u64 *at)
+{
+	u64 before[MAX_THREADS];
+	bool any = false;
+
+	for (unsigned int i = 0; i < nr_threads; i++) {
+		before[i] = at[i];
+		any |= before[i] != 0;
+	}
+	for (int spin = 0; spin < 300; spin++)
+		for (unsigned int i = 0; i < nr_threads; i++)
+			check(at[i] == before[i], "%s, round %d, thread %u: stored %llu after %llu",
+			      what, round, i, (unsigned long long)at[i],
+			      (unsigned long long)before[i]);
+	return any;
+}
+
+/* The writers need time to get there, in some rounds more, in some less. */
+static void let_write(int round)
+{
+	if (round % 4 == 0)
+		usleep(1000);
+	else
+		sched_yield();
+}
+
+static void by_mprotect(void)
+{
+	int used = 0;
+
+	page = map_at(NULL, -1, 0);
+	start_writers();
+	for (int round = 0; round < ROUNDS; round++) {
+		let_write(round);
+		must(mprotect(page, PAGE, PROT_READ), "mprotect");
+		used += frozen("mprotect", round, page);
+		must(mprotect(page, PAGE, PROT_READ | PROT_WRITE), "mprotect");
+	}
+	stop_writers();
+	check(used > ROUNDS / 8, "writers were there in %d rounds only", used);
+}
+
+/* Another page of a file takes the place of the one that the writers had. */
+static void by_mmap(void)
+{
+	int fd = must(memfd_create("smp", 0), "memfd_create"), used = 0;
+	u64 *file;
+
+	must(ftruncate(fd, 2 * PAGE), "ftruncate");
+	file = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	page = map_at(NULL, fd, 0);
+	start_writers();
+	for (int round = 0; round < ROUNDS; round++) {
+		let_write(round);
+		check(map_at(page, fd, round % 2 ? 0 : PAGE) == page, "mmap: %s", strerror(errno));
+		used += frozen("mmap", round, file + (round % 2 ? PAGE / 8 : 0));
+	}
+	stop_writers();
+	check(used > ROUNDS / 8, "writers were there in %d rounds only", used);
+}
+
+static void by_mremap(void)
+{
+	u64 *there = map_at(NULL, -1, 0), *home;
+	int used = 0;
+
+	home = map_at(NULL, -1, 0);
+	page = home;
+	start_writers();
+	for (int round = 0; round < ROUNDS; round++) {
+		let_write(round);
+		check(mremap(home, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, there) == there,
+		      "mremap: %s", strerror(errno));
+		used += frozen("mremap", round, there);
+		check(mremap(there, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, home) == home,
+		      "mremap: %s", strerror(errno));
+	}
+	stop_writers();
+	check(used > ROUNDS / 8, "writers were there in %d rounds only", used);
+}
+
+/* The child's copy is of one moment, whatever the parent's threads store. */
+static void by_fork(void)
+{
+	page = map_at(NULL, -1, 0);
+	start_writers();
+	for (int round = 0; round < ROUNDS / 10; round++) {
+		pid_t pid = must(fork(), "fork");
+
+		if (!pid) {
+			frozen("fork", round, page);
+			_exit(0);
+		}
+		must_exit(pid, 0, "child");
+	}
+	stop_writers();
+}
+
+/* What was read of the clock happened before what is read afterwards, on any CPU. */
+static u64 last_time;
+
+static void *clock_reader(void *arg)
+{
+	struct timespec ts;
+
+	for (int i = 0; i < 100000; i++) {
+		u64 before = __atomic_load_n(&last_time, __ATOMIC_SEQ_CST), now;
+
+		clock_gettime((uintptr_t)arg, &ts);
+		now = ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+		check(now >= before, "clock %u: %llu ns backwards", (unsigned int)(uintptr_t)arg,
+		      (unsigned long long)(before - now));
+		__atomic_store_n(&last_time, now, __ATOMIC_SEQ_CST);
+	}
+	return NULL;
+}
+
+static void clock_monotonic(void)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	static const clockid_t clocks[] = { CLOCK_MONOTONIC, CLOCK_BOOTTIME };
+
+	for (unsigned int c = 0; c < 2; c++) {
+		last_time = 0;
+		nr_threads = cpus > MAX_THREADS ? MAX_THREADS : cpus;
+		for (unsigned int i = 0; i < nr_threads; i++) {
+			int error = pthread_create(&threads[i], NULL, clock_reader,
+						   (void *)(uintptr_t)clocks[c]);
+
+			check(!error, "pthread_create: %s", strerror(error));
+		}
+		for (unsigned int i = 0; i < nr_threads; i++)
+			pthread_join(threads[i], NULL);
+	}
+}
+
+/* Each CPU can be reached, and says which one it is. */
+static void all_cpus(void)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	cpu_set_t set;
+
+	for (int i = 0; i < cpus; i++) {
+		unsigned int cpu, node;
+
+		CPU_ZERO(&set);
+		CPU_SET(i, &set);
+		must(sched_setaffinity(0, sizeof(set), &set), "sched_setaffinity");
+		must(syscall(SYS_getcpu, &cpu, &node, NULL), "getcpu");
+		check((int)cpu == i, "on CPU %u, not %d", cpu, i);
+		check(sched_getcpu() == i, "the vDSO says %d, not %d", sched_getcpu(), i);
+	}
+}
+
+const struct test tests[] = {
+	{ "all-cpus", all_cpus },
+	{ "mprotect", by_mprotect },
+	{ "mmap", by_mmap },
+	{ "mremap", by_mremap },
+	{ "fork", by_fork },
+	{ "clock-monotonic", clock_monotonic },
+	{ NULL }
+};
