@@ -5,7 +5,7 @@
 # long: debug
 # needs: guest programs
 # copy: build/programs:/root/programs build/linux/tests:/root/tables
-# timeout: 1200
+# timeout: 2400
 #
 # What happens on a host while a guest works: CPUs come and go, threads are
 # moved, stopped, traced and signalled, NMIs arrive.
@@ -42,11 +42,13 @@ disturbed() {
 	results "$1" "$(programs/disturb "$3" "$guest_pid")" "$2"
 }
 
+# the guest must get something done in between
+hotplug_pause=$(rounds 0.1 1)
 hotplug() {
 	echo 0 >/sys/devices/system/cpu/cpu1/online
-	sleep 0.1
+	sleep "$hotplug_pause"
 	echo 1 >/sys/devices/system/cpu/cpu1/online
-	sleep 0.1
+	sleep "$hotplug_pause"
 }
 
 # An NMI for each other CPU, which prints where it is; half of these prints
