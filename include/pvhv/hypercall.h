@@ -69,10 +69,12 @@
  */
 #define PVHV_HC_FLUSH_RANGE	3
 #define PVHV_FLUSH_FREED_TABLES	(1 << 0) /* page tables were freed as well */
+#define PVHV_FLUSH_EVERYWHERE	(1 << 2) /* no vCPU uses old translations then */
 /* (new tlb_gen or 0, flags): everything of the current root may have changed */
 #define PVHV_HC_FLUSH_ALL	4
 #define PVHV_FLUSH_USER		(1 << 0) /* the user half of the current root */
 #define PVHV_FLUSH_KERNEL	(1 << 1) /* the kernel half, which all roots share */
+/* and PVHV_FLUSH_EVERYWHERE */
 /* (ctx_id): the address space is dead; forget its shadow */
 #define PVHV_HC_MM_DROP		5
 /* (): consume the hints now instead of at the next return to user mode */
@@ -154,7 +156,12 @@
  */
 #define PVHV_HC_WAIT		44
 #define PVHV_HC_KICK		45	/* (vCPU): end its PVHV_HC_WAIT, or the next one */
-#define PVHV_NR_HYPERCALLS	46
+/*
+ * (ctx_id, start | PVHV_FLUSH_FREED_TABLES, end or 0, new tlb_gen or 0): FLUSH_RANGE of an
+ * address space, in the user half, for all vCPUs. Start and end 0: all of it
+ */
+#define PVHV_HC_FLUSH_MM	46
+#define PVHV_NR_HYPERCALLS	47
 
 /* Vectors that the hypervisor raises by itself */
 #define PVHV_VECTOR_TIMER	0xec	/* Linux's LOCAL_TIMER_VECTOR */

@@ -158,6 +158,7 @@ struct pvhv_vcpu {
 	unsigned long event_sel;	/* for EVENT_SEL of the vCPU page */
 	int mode;
 	int cpu;
+	u64 tlb_gen;			/* what the TLB was good for at the last entry */
 	unsigned long requests;
 	wait_queue_head_t wq;		/* halted here */
 	struct hrtimer timer;

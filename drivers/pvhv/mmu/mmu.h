@@ -258,6 +258,7 @@ struct pvhv_mmu_fault_info {
  *		for @gen; anyone else flushes everything.
  * @cursor:	the MMU's own, like the rest
  * @phase:	-
+ * @root_id:	-
  *
  * Zero it before the first step, leave it alone between the steps.
  */
@@ -269,6 +270,7 @@ struct pvhv_mmu_flush {
 
 	u64 cursor;
 	unsigned int phase;
+	u64 root_id;
 };
 
 /* Once per module */
@@ -297,6 +299,8 @@ int pvhv_mmu_sync_hints(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, const u6
 
 int pvhv_mmu_flush_range_step(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, u64 start, u64 end,
 			      u64 new_gen, u64 flags, struct pvhv_mmu_flush *fl);
+int pvhv_mmu_flush_mm_step(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, u64 ctx_id, u64 start,
+			   u64 end, u64 new_gen, u64 flags, struct pvhv_mmu_flush *fl);
 int pvhv_mmu_flush_all_step(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, u64 new_gen, u64 flags,
 			    struct pvhv_mmu_flush *fl);
 
