@@ -61,6 +61,8 @@ struct pvhv_vcpu_stats {
 	u64 interrupts;
 	u64 loads;
 	u64 halts;
+	u64 sleeps;
+	u64 polls;
 	u64 hints;
 	u64 host_faults;
 	u64 port_sends;
@@ -172,6 +174,7 @@ struct pvhv_vcpu {
 	struct pvhv_grant_copy_state grant_copy;
 
 	struct pvhv_slow slow;
+	unsigned int poll_ns;		/* what pvhv_idle() polls next time */
 	bool want_topup;		/* MMU caches ran low where nobody could wait */
 	u32 apf_flags;			/* KVM's below us: pvhv_async_fault_wait() */
 	u8 bad_return;			/* exception of SW_VEC_BAD_RETURN */
@@ -311,6 +314,7 @@ enum pvhv_next pvhv_hypercall(struct pvhv_vcpu *v);
 
 /* smp.c */
 int pvhv_vcpu_power(struct pvhv_vcpu *v);
+int pvhv_idle(struct pvhv_vcpu *v, bool halted);
 struct pvhv_vcpu *pvhv_find_vcpu(struct pvhv_domain *d, u64 id);
 long pvhv_hc_vcpu_up(struct pvhv_vcpu *v, const u64 *a);
 void pvhv_hc_vcpu_down(struct pvhv_vcpu *v);

@@ -49,6 +49,11 @@ long pvhv_hc_vcpu_up(struct pvhv_vcpu *v, const u64 *a)
 	spin_lock(&d->state_lock);
 	if (to->power == PVHV_VCPU_DOWN) {
 		to->start = s;
+		/* Here: what is sent from now on is for the vCPU that is up. */
+		bitmap_zero(to->irr, 256);
+		WRITE_ONCE(to->irr_any, false);
+		WRITE_ONCE(to->nmi_pending, false);
+		WRITE_ONCE(to->kicked, false);
 		WRITE_ONCE(to->power, PVHV_VCPU_STARTING);
 		ret = 0;
 	}
@@ -68,11 +73,6 @@ static int start(struct pvhv_vcpu *v)
 	};
 	int ret;
 
-	hrtimer_cancel(&v->timer);
-	bitmap_zero(v->irr, 256);
-	WRITE_ONCE(v->irr_any, false);
-	WRITE_ONCE(v->nmi_pending, false);
-	WRITE_ONCE(v->kicked, false);
 	memset(v->tls, 0, sizeof(v->tls));
 	memset(v->dr, 0, sizeof(v->dr));
 	v->dr6 = 0;

@@ -239,18 +239,6 @@ static int check_state(struct pvhv_vcpu *v)
 	return pvhv_domain_ended(d);
 }
 
-/* Asleep because there is nothing to do */
-static void not_preempted(struct pvhv_vcpu *v)
-{
-	if (v->page)
-		WRITE_ONCE(v->page->preempted, 0);
-}
-
-static bool may_interrupt(struct pvhv_vcpu *v)
-{
-	return READ_ONCE(v->irr_any) && READ_ONCE(v->page->vif);
-}
-
 /*
  * What is next is kept in the vCPU, so that a signal at any point interrupts
  * the work but does not lose it.
@@ -297,22 +285,10 @@ static int run(struct pvhv_vcpu *v)
 			v->next = ret ? PVHV_CONTINUE : handle_exit(v);
 			break;
 		case PVHV_SLEEP:
-			not_preempted(v);
-			if (wait_event_interruptible(v->wq, READ_ONCE(v->irr_any) ||
-						     READ_ONCE(v->requests)))
-				return -EINTR;
-			if (READ_ONCE(v->irr_any)) {
-				v->stats.halts++;
-				v->next = PVHV_CONTINUE;
-			}
-			break;
 		case PVHV_WAIT:
-			not_preempted(v);
-			if (wait_event_interruptible(v->wq, READ_ONCE(v->kicked) ||
-						     may_interrupt(v) || READ_ONCE(v->requests)))
-				return -EINTR;
-			WRITE_ONCE(v->kicked, false);
-			v->next = PVHV_CONTINUE;
+			ret = pvhv_idle(v, v->next == PVHV_SLEEP);
+			if (ret)
+				return ret;
 			break;
 		case PVHV_YIELD:
 			/* Leaving the CPU for a moment is what the loop does. */
