@@ -175,6 +175,8 @@ struct pvhv_vcpu {
 
 	struct pvhv_slow slow;
 	unsigned int poll_ns;		/* what pvhv_idle() polls next time */
+	u64 run_delay, steal_ns;	/* see report_steal() */
+	u32 steal_seq;
 	bool want_topup;		/* MMU caches ran low where nobody could wait */
 	u32 apf_flags;			/* KVM's below us: pvhv_async_fault_wait() */
 	u8 bad_return;			/* exception of SW_VEC_BAD_RETURN */

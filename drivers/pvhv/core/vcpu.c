@@ -239,6 +239,26 @@ static int check_state(struct pvhv_vcpu *v)
 	return pvhv_domain_ended(d);
 }
 
+/* Tell the guest how long this thread has been runnable without running. */
+static void report_steal(struct pvhv_vcpu *v)
+{
+#ifdef CONFIG_SCHED_INFO
+	u64 delay = current->sched_info.run_delay;
+	struct pvhv_vcpu_page *p = v->page;
+
+	v->steal_ns += delay - v->run_delay;
+	v->run_delay = delay;
+	if (!p)
+		return;
+	/* Ours is what counts: the guest may write anything there. */
+	WRITE_ONCE(p->steal_seq, ++v->steal_seq);
+	smp_wmb();	/* odd, then new, then even: as the guest reads it */
+	WRITE_ONCE(p->steal_ns, v->steal_ns);
+	smp_wmb();
+	WRITE_ONCE(p->steal_seq, ++v->steal_seq);
+#endif
+}
+
 /*
  * What is next is kept in the vCPU, so that a signal at any point interrupts
  * the work but does not lose it.
@@ -272,6 +292,7 @@ static int run(struct pvhv_vcpu *v)
 				do_slow(v);
 				break;
 			}
+			report_steal(v);
 			/* Back to user mode, where KVM gives back what it has borrowed. */
 			if (!pvhv_load(v))
 				return -EINTR;
@@ -320,6 +341,10 @@ static long vcpu_run(struct pvhv_vcpu *v, void __user *arg)
 		d->state = PVHV_STATE_RUNNING;
 	v->active = true;
 	spin_unlock(&d->state_lock);
+#ifdef CONFIG_SCHED_INFO
+	/* Another thread than before, maybe, and not while it is elsewhere */
+	v->run_delay = current->sched_info.run_delay;
+#endif
 	ret = run(v);
 	set_active(v, false);
 	if (ret == 1) {
