@@ -14,6 +14,7 @@
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -248,6 +249,8 @@ static void stolen(void)
 
 	if (cpus < 4)
 		return;
+	if (cpus > MAX_THREADS)
+		cpus = MAX_THREADS;
 	for (int i = 0; i < cpus; i++)
 		check(!pthread_create(&threads[i], NULL, spinner, NULL), "pthread_create");
 	for (int i = 0; i < cpus; i++)
