@@ -138,8 +138,8 @@ static int add_error(const struct device *d, int rc, struct errmsg *e)
 		return errmsg_set(e, "there is an interface %s already",
 				  *d->net.ifname ? d->net.ifname : "of its name");
 	case -EOPNOTSUPP:
-		return errmsg_set(e, "the host cannot use it like a disk (huge pages, zones, or %s)",
-				  "blocks larger than a page");
+		return errmsg_set(e, "the host cannot use it like a disk: %s",
+				  "it has huge pages, zones, or blocks larger than a page");
 	case -ENOTTY:
 		return errmsg_set(e, "the module pvhv that is loaded knows no devices");
 	default:

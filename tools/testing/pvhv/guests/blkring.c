@@ -213,7 +213,9 @@ TEST(bad_fields)
 	r = request(PVHV_BLK_DISCARD, 0, 0);
 	check_status(r, INVALID, "a discard of nothing");
 	r.nr_sectors = ~0UL;
-	check_status(r, IOERR, "a discard of everything and more");
+	check_status(r, INVALID, "a discard of everything and more");
+	r.nr_sectors = ~0U >> 9;
+	check_status(r, IOERR, "a discard of the most that is allowed, and more than there is");
 	r.sector = ~0UL;
 	r.nr_sectors = 2;
 	check_status(r, IOERR, "a discard around the end of numbers");

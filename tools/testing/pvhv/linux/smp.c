@@ -24,7 +24,7 @@
 #include <unistd.h>
 
 #define MAX_THREADS	16
-#define ROUNDS		400
+#define ROUNDS		200
 
 static pthread_t threads[MAX_THREADS];
 static unsigned int nr_threads;

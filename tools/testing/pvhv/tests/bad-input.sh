@@ -65,7 +65,10 @@ refused initrd-too-large 1 pvhv run --initrd /tmp/large
 refused console-path 1 pvhv run --console file:/nothing/there
 refused console-kind 1 pvhv run --console teletype
 refused on-crash 1 pvhv run --on-crash dance
-refused two-cpus 1 pvhv run --cpus 2
+refused no-cpus 1 pvhv run --cpus 0
+refused too-many-cpus 1 pvhv run --cpus 65
+refused cpus-above-max 1 pvhv run --cpus 2,max=1
+refused odd-cpus 1 pvhv run --cpus all
 refused append-too-long 1 pvhv run --append "$(seq 1 2000 | tr '\n' ' ')"
 refused no-memory 1 pvhv run --memory 1M
 refused odd-memory 1 pvhv run --memory lots

@@ -6,7 +6,7 @@
 # copy: build/guests.install:/root/guests
 # timeout: 1500
 #
-# 200 domains come and go, each third of them Linux, and no page or object is lost; fewer
+# 100 domains come and go, each third of them Linux, and no page or object is lost; fewer
 # on the debug host, where kmemleak looks, too.
 . ./lib.sh
 
@@ -25,7 +25,7 @@ for i in 1 2 3 4 5; do
 done
 before=$(host_counts)
 lines=$(dmesg | wc -l)
-for i in $(seq 1 "$(rounds 200 60)"); do
+for i in $(seq 1 "$(rounds 100 40)"); do
 	cycle "$i" || fail "cycle $i: $(tail -n 1 /tmp/out)"
 done
 ok cycles

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # run: vm
 # hosts: *
-# long: up cpu-max* cpu-epyc* cpu-skylake* cpu-qemu64 cpu-smap
+# long: up cpu-max* cpu-epyc* cpu-skylake* cpu-qemu64 cpu-la57 cpu-smap
 # needs: test-guests
 # timeout: 1200
 # copy: build/guests.install:/root/guests

@@ -25,21 +25,21 @@ enough() {
 	[ "${2:-0}" -ge "$3" ] || not_ok "$1-times" "only ${2:-0} times"
 }
 
-# during NAME LEAST ACTION: a function again and again while a guest works
+# during NAME LEAST PROGRAMS ACTION: a function again and again while a guest works
 during() {
-	start_guest "$1" --append 'quiet loglevel=1'
+	start_guest "$1" --append "quiet loglevel=1 busy=$3"
 	times=0
 	while kill -0 "$guest_pid" 2>/dev/null; do
-		"$3"
+		"$4"
 		times=$((times + 1))
 	done
 	results "$1" $times "$2"
 }
 
-# disturbed NAME LEAST HOW: by linux/host/disturb.c
+# disturbed NAME LEAST PROGRAMS HOW: by linux/host/disturb.c
 disturbed() {
-	start_guest "$1" --append 'quiet loglevel=1'
-	results "$1" "$(programs/disturb "$3" "$guest_pid")" "$2"
+	start_guest "$1" --append "quiet loglevel=1 busy=$3"
+	results "$1" "$(programs/disturb "$4" "$guest_pid")" "$2"
 }
 
 # the guest must get something done in between
@@ -58,19 +58,19 @@ nmi() {
 	sleep 0.02
 }
 
-disturbed migrate 100 migrate
-disturbed ptrace 100 ptrace
-during hotplug 5 hotplug
+disturbed migrate 100 fpu,segments-32 migrate
+disturbed ptrace 100 signals,entries ptrace
+during hotplug 5 fpu,entries hotplug
 
 echo N >/sys/module/printk/parameters/ignore_loglevel
 dmesg -n 4
-during nmi 20 nmi
+during nmi 20 fpu,signals nmi
 dmesg -n 8
 echo Y >/sys/module/printk/parameters/ignore_loglevel
 
 # signals that interrupt PVHV_RUN, a thousand a second
 export LD_PRELOAD="$PWD/programs/preload.so" PVHV_STORM=1000 PVHV_STORM_COUNT=/tmp/storm.count
-start_guest storm --append 'quiet loglevel=1'
+start_guest storm --append 'quiet loglevel=1 busy=signals'
 unset LD_PRELOAD PVHV_STORM PVHV_STORM_COUNT
 wait "$guest_pid"
 guest_results storm $?
@@ -78,7 +78,7 @@ enough storm "$(cat /tmp/storm.count)" 1000
 
 # the launcher has an LDT of its own, and so has a program of the guest
 export LD_PRELOAD="$PWD/programs/preload.so" PVHV_LDT=1
-start_guest ldt --append 'quiet loglevel=1'
+start_guest ldt --append 'quiet loglevel=1 busy=segments-32,entries'
 unset LD_PRELOAD PVHV_LDT
 wait "$guest_pid"
 guest_results ldt $?
