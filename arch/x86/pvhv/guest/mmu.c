@@ -23,6 +23,7 @@
 #include <asm/paravirt.h>
 #include <asm/pgtable.h>
 #include <asm/pvhv.h>
+#include <asm/tlb.h>
 #include <asm/tlbflush.h>
 
 #include "guest.h"
@@ -188,5 +189,7 @@ void __init pvhv_mmu_init(void)
 	pv_ops.mmu.flush_tlb_kernel = pvhv_flush_tlb_kernel;
 	pv_ops.mmu.flush_tlb_one_user = pvhv_flush_tlb_one;
 	pv_ops.mmu.flush_tlb_multi = pvhv_flush_tlb_multi;
+	/* What walks tables with interrupts off is not waited for by a flush without IPIs. */
+	pv_ops.mmu.tlb_remove_table = tlb_remove_table;
 	pv_ops.mmu.pgd_free = pvhv_pgd_free;
 }
