@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # run: vm
 # hosts: stock
+# long: stock
 # needs: guest programs
 # copy: build/programs:/root/programs
 # timeout: 1200

@@ -217,8 +217,8 @@ guest_expect grants-run-out 0 120 "hoard /dev/$disk 112; sleep 10; netload flood
 	until_true 20 eval '[ \$(counter tx_no_grants) -gt 3 ]'"
 set_to guess 1
 # a matter of luck: between the grant and its end are some instructions of the guest's
-if in_guest 120 'for i in 1 2 3 4 5; do netload flood 10.9.0.1 7777 450 60000; done >/dev/null 2>&1 &
-	until_true 20 eval "dmesg | grep \"a use of a grant that it was not told of\""' >/dev/null; then
+if in_guest 60 'for i in 1 2 3 4 5; do netload flood 10.9.0.1 7777 450 60000; done >/dev/null 2>&1 &
+	until_true 5 eval "dmesg | grep \"a use of a grant that it was not told of\""' >/dev/null; then
 	ok grants-guessed
 	guest_expect grants-closed 0 30 'until_true 20 carrier eth0 0'
 else
