@@ -284,7 +284,7 @@ static long hc_send_ipi(struct pvhv_vcpu *v, const u64 *a)
 		if (!to)
 			return -PVHV_ENOENT;
 		/* It would be the first thing that it gets when it is started. */
-		if (READ_ONCE(to->power) != PVHV_VCPU_UP)
+		if (READ_ONCE(to->power) == PVHV_VCPU_DOWN)
 			continue;
 		if (a[2] == PVHV_VECTOR_NMI)
 			pvhv_raise_nmi(to);
