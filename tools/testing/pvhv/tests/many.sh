@@ -4,6 +4,7 @@
 # hosts: stock
 # needs: guest
 # args: --memory 4096M
+# boot: many
 # timeout: 1200
 #
 # 50 Linux domains at once, started and ended in any order, and nothing is left of them.
