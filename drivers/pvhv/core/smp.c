@@ -113,6 +113,8 @@ void pvhv_hc_vcpu_down(struct pvhv_vcpu *v)
 	bool last = true;
 	int i;
 
+	/* Before it can be started again, or its next life gets an interrupt of this one. */
+	hrtimer_cancel(&v->timer);
 	spin_lock(&d->state_lock);
 	for (i = 0; i < PVHV_MAX_VCPUS; i++) {
 		struct pvhv_vcpu *other = READ_ONCE(d->vcpus[i]);
@@ -122,7 +124,6 @@ void pvhv_hc_vcpu_down(struct pvhv_vcpu *v)
 	}
 	WRITE_ONCE(v->power, PVHV_VCPU_DOWN);
 	spin_unlock(&d->state_lock);
-	hrtimer_cancel(&v->timer);
 	if (last)
 		pvhv_domain_end(d, PVHV_STATE_CRASHED, PVHV_CRASH_EVENT,
 				"vCPU %u, the last one, was stopped", v->id);
