@@ -151,10 +151,11 @@
 #define PVHV_HC_DEVICE_READ	42	/* (id, gpa): the other side */
 #define PVHV_HC_DEVICE_PUBLISH	43	/* (id, gpa): the caller's side */
 /*
- * (): sleep until PVHV_HC_KICK or, with VIF set, an interrupt; may end for no reason. A
+ * (flags): sleep until PVHV_HC_KICK or, with VIF set, an interrupt; may end for no reason. A
  * kick before it is not lost.
  */
 #define PVHV_HC_WAIT		44
+#define PVHV_WAIT_ENABLE	(1 << 0) /* set VIF first, as HALT does */
 #define PVHV_HC_KICK		45	/* (vCPU): end its PVHV_HC_WAIT, or the next one */
 /*
  * (ctx_id, start | PVHV_FLUSH_FREED_TABLES, end or 0, new tlb_gen or 0): FLUSH_RANGE of an

@@ -140,7 +140,11 @@ static long hc_halt(struct pvhv_vcpu *v, const u64 *a)
 
 static long hc_wait(struct pvhv_vcpu *v, const u64 *a)
 {
-	return v->page ? HC_WAIT : -PVHV_EINVAL;
+	if (!v->page || a[0] & ~(u64)PVHV_WAIT_ENABLE)
+		return -PVHV_EINVAL;
+	if (a[0] & PVHV_WAIT_ENABLE)
+		WRITE_ONCE(v->page->vif, 1);
+	return HC_WAIT;
 }
 
 static long hc_vcpu_down(struct pvhv_vcpu *v, const u64 *a)

@@ -82,6 +82,8 @@ static int start(struct pvhv_vcpu *v)
 	/* What is told through ports that are bound to it, it may have been told before. */
 	if (!ret && READ_ONCE(v->event_sel))
 		pvhv_raise(v, PVHV_VECTOR_EVENT);
+	if (!ret && !v->id && READ_ONCE(v->domain->causes))
+		pvhv_raise(v, PVHV_VECTOR_CALLBACK);
 	if (ret)
 		pvhv_domain_end(v->domain, PVHV_STATE_CRASHED, PVHV_CRASH_MEMORY,
 				"vCPU %u: cannot be started: error %d", v->id, ret);

@@ -69,6 +69,7 @@ static int pvhv_wakeup_cpu(int apicid, unsigned long start_ip)
 {
 	/* Aligned to its size, so that it lies within one page. One CPU starts at a time. */
 	static struct pvhv_vcpu_start start __aligned(64);
+	unsigned int tries = 1000000;
 	long ret;
 
 	BUILD_BUG_ON(sizeof(start) != 64);
@@ -80,7 +81,7 @@ static int pvhv_wakeup_cpu(int apicid, unsigned long start_ip)
 	};
 	/* It has reported its death before it stopped. */
 	while ((ret = pvhv_hypercall2(PVHV_HC_VCPU_UP, apicid, __pa_symbol(&start))) ==
-	       -PVHV_EBUSY)
+	       -PVHV_EBUSY && tries--)
 		pvhv_hypercall0(PVHV_HC_YIELD);
 	return ret;
 }
@@ -100,8 +101,16 @@ static void pvhv_lock_wait(u8 *ptr, u8 val)
 	/* In an NMI the kick may be meant for the wait that it interrupted. */
 	if (in_nmi())
 		return;
+	if (irqs_disabled()) {
+		if (READ_ONCE(*ptr) == val)
+			pvhv_hypercall1(PVHV_HC_WAIT, 0);
+		return;
+	}
+	/* Else an interrupt's own wait could take the kick, between the look and the wait. */
+	local_irq_disable();
 	if (READ_ONCE(*ptr) == val)
-		pvhv_hypercall0(PVHV_HC_WAIT);
+		pvhv_hypercall1(PVHV_HC_WAIT, PVHV_WAIT_ENABLE);
+	local_irq_enable();
 }
 
 static void pvhv_lock_kick(int cpu)
