@@ -12,7 +12,8 @@
 static bool is_number(const char *key)
 {
 	static const char * const numbers[] = {
-		"pid", "domid", "vcpus", "max-vcpus", "memory", "disks", "nets", "uptime-ms", "reboots",
+		"pid", "domid", "vcpus", "max-vcpus", "memory", "disks", "nets", "uptime-ms",
+		"reboots",
 	};
 	size_t i;
 

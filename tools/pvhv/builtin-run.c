@@ -133,7 +133,7 @@ static int parse_options(int argc, char **argv, struct launcher_config *cfg, con
 			break;
 		case 'p':
 			if (parse_cpus(cfg, optarg))
-				return bad_usage(argv, "--cpus '%s': give a number from 1 to %u, or N,max=M",
+				return bad_usage(argv, "--cpus '%s': give N or N,max=M, 1 to %u",
 						 optarg, PVHV_MAX_VCPUS);
 			break;
 		case 'h':

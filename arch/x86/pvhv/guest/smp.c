@@ -90,8 +90,9 @@ static int pvhv_wakeup_cpu(int apicid, unsigned long start_ip)
 static void pvhv_play_dead(void)
 {
 	play_dead_common();
-	pvhv_hypercall0(PVHV_HC_VCPU_DOWN);
-	BUG();
+	/* It does not return. */
+	for (;;)
+		pvhv_hypercall0(PVHV_HC_VCPU_DOWN);
 }
 #endif
 
@@ -122,6 +123,7 @@ __visible bool pvhv_vcpu_is_preempted(long cpu)
 {
 	return READ_ONCE(per_cpu(pvhv_vcpu_page, cpu).preempted);
 }
+
 PV_CALLEE_SAVE_REGS_THUNK(pvhv_vcpu_is_preempted);
 
 static void __init pvhv_spinlocks_init(void)

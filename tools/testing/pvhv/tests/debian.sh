@@ -4,6 +4,7 @@
 # hosts: stock
 # needs: guest rootfs
 # args: --scratch build/rootfs.img --memory 2048M
+# boot: debian
 # timeout: 3000
 #
 # Debian 12 from a disk: systemd to a login prompt, its network, what a package
