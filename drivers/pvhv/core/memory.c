@@ -220,6 +220,7 @@ void pvhv_mmu_host_flush(struct pvhv_mmu *mmu)
  */
 void pvhv_mmu_host_flush_root(struct pvhv_mmu *mmu, const struct pvhv_root *root)
 {
+	/* Pairs with run_loaded(), as above */
 	smp_mb();
 	leave_guest(pvhv_mmu_domain(mmu), root, atomic64_read(&mmu->tlb_gen));
 }
