@@ -83,7 +83,7 @@ enum {
 enum pvhv_next {
 	PVHV_CONTINUE,		/* enter the guest again */
 	PVHV_RETRY_SLOW,	/* do vcpu->slow, then handle the same exit again */
-	PVHV_SLEEP,		/* the exit was HALT */
+	PVHV_SLEEP,		/* the exit was HALT, or HLT with interrupts on */
 	PVHV_WAIT,		/* ... or WAIT */
 	PVHV_YIELD,
 	PVHV_OUT,		/* back to user space */
@@ -232,6 +232,7 @@ struct pvhv_memory_map {
 
 struct pvhv_console {
 	spinlock_t lock;		/* the queues and starved */
+	struct mutex in_lock;		/* one vCPU at a time takes from @in; outside of @lock */
 	DECLARE_KFIFO(out, u8, PVHV_CONSOLE_SIZE);
 	DECLARE_KFIFO(in, u8, 1024);
 	bool starved;			/* the guest found no room in @out */

@@ -54,7 +54,8 @@ long pvhv_hc_vcpu_up(struct pvhv_vcpu *v, const u64 *a)
 		WRITE_ONCE(to->irr_any, false);
 		WRITE_ONCE(to->nmi_pending, false);
 		WRITE_ONCE(to->kicked, false);
-		WRITE_ONCE(to->power, PVHV_VCPU_STARTING);
+		/* Pairs with the acquire in pvhv_vcpu_power(), which reads to->start. */
+		smp_store_release(&to->power, PVHV_VCPU_STARTING);
 		ret = 0;
 	}
 	spin_unlock(&d->state_lock);
@@ -98,7 +99,8 @@ static int start(struct pvhv_vcpu *v)
  */
 int pvhv_vcpu_power(struct pvhv_vcpu *v)
 {
-	if (READ_ONCE(v->power) == PVHV_VCPU_DOWN)
+	/* Pairs with the release in pvhv_hc_vcpu_up(). */
+	if (smp_load_acquire(&v->power) == PVHV_VCPU_DOWN)
 		return wait_event_interruptible(v->wq, READ_ONCE(v->power) != PVHV_VCPU_DOWN ||
 						READ_ONCE(v->requests)) ? -EINTR : 0;
 	start(v);

@@ -254,7 +254,7 @@ static void report_steal(struct pvhv_vcpu *v)
 	WRITE_ONCE(p->steal_seq, ++v->steal_seq);
 	smp_wmb();	/* odd, then new, then even: as the guest reads it */
 	WRITE_ONCE(p->steal_ns, v->steal_ns);
-	smp_wmb();
+	smp_wmb();	/* likewise */
 	WRITE_ONCE(p->steal_seq, ++v->steal_seq);
 #endif
 }
@@ -492,7 +492,7 @@ static const struct file_operations vcpu_fops = {
  * @d:	the domain
  * @id:	number of the vCPU
  *
- * Return: a descriptor, or -EINVAL, -EEXIST, -ENOMEM, -EMFILE, -ENFILE.
+ * Return: a descriptor, or -EINVAL, -EEXIST, -ENOSPC, -ENOMEM, -EMFILE, -ENFILE.
  */
 int pvhv_create_vcpu(struct pvhv_domain *d, unsigned long id)
 {
@@ -502,6 +502,9 @@ int pvhv_create_vcpu(struct pvhv_domain *d, unsigned long id)
 
 	if (id >= PVHV_MAX_VCPUS)
 		return -EINVAL;
+	/* Else the spares of all evict what one of them works with. */
+	if (d->mmu.max_pages < PVHV_MMU_MIN_PAGES + id * PVHV_MMU_VCPU_PAGES)
+		return -ENOSPC;
 	mutex_lock(&d->lock);
 	ret = -EEXIST;
 	if (d->vcpus[id])

@@ -172,6 +172,34 @@ TEST(kicks)
 	check_eq(hypercall1(PVHV_HC_KICK, 1), 0, "KICK of one that is down");
 }
 
+static void stops(u64 id)
+{
+	setup_secondary(id);
+	hc_set_timer(now() + 1000000);
+	count[id] = 1;
+	asm volatile("hlt" : : : "memory");
+	count[id] = 2;
+	down();
+}
+
+/* HLT with interrupts off sleeps, though one is pending; a kick ends it. */
+TEST(hlt_with_interrupts_off)
+{
+	u64 end;
+
+	reset();
+	must_up(1, stops, 1);
+	for (end = now() + 20 * SECOND; !count[1] && now() < end;)
+		hc_yield();
+	for (end = now() + SECOND / 20; now() < end;)
+		hc_yield();
+	check_eq(count[1], 1, "what the vCPU has done");
+	check_eq(hypercall1(PVHV_HC_KICK, 1), 0, "KICK");
+	for (end = now() + 20 * SECOND; count[1] == 1 && now() < end;)
+		hc_yield();
+	check_eq(count[1], 2, "what the vCPU has done after a kick");
+}
+
 static struct cpu *this_cpu(void)
 {
 	struct cpu *c;
