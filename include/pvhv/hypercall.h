@@ -133,6 +133,8 @@
 #define PVHV_CAUSE_POWEROFF	(1 << 1) /* the owner asks for an orderly power-off */
 #define PVHV_CAUSE_REBOOT	(1 << 2) /* the owner asks for an orderly reboot */
 #define PVHV_CAUSE_DEVICES	(1 << 3) /* a device, or the other side of one, has changed */
+/* the owner wants another number of vCPUs online: GET_VCPUS */
+#define PVHV_CAUSE_VCPUS	(1 << 4)
 
 /* Event channels: <pvhv/event.h> */
 #define PVHV_HC_EVENT_SETUP	32	/* (gpa of struct pvhv_event_page): once */
@@ -162,7 +164,9 @@
  * address space, in the user half, for all vCPUs. Start and end 0: all of it
  */
 #define PVHV_HC_FLUSH_MM	46
-#define PVHV_NR_HYPERCALLS	47
+/* (): the number of vCPUs that the owner wants online, 0: it has not said */
+#define PVHV_HC_GET_VCPUS	47
+#define PVHV_NR_HYPERCALLS	48
 
 /* Vectors that the hypervisor raises by itself */
 #define PVHV_VECTOR_TIMER	0xec	/* Linux's LOCAL_TIMER_VECTOR */

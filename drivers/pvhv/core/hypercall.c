@@ -402,6 +402,7 @@ static const struct hypercall {
 	HC(WAIT,		hc_wait,		0),
 	HC(KICK,		pvhv_hc_kick,		MULTI),
 	HC(FLUSH_MM,		hc_flush_mm,		MULTI),
+	HC(GET_VCPUS,		pvhv_hc_get_vcpus,	MULTI),
 #undef HC
 };
 

@@ -255,6 +255,7 @@ struct pvhv_domain {
 
 	struct mutex lock;		/* memory, vCPU creation, LDT and page registration */
 	struct pvhv_vcpu *vcpus[PVHV_MAX_VCPUS];
+	u32 vcpus_wanted;		/* by the owner, online; 0: it has not said */
 
 	struct pvhv_memory_map memory;
 	struct pvhv_mmu mmu;
@@ -322,6 +323,8 @@ struct pvhv_vcpu *pvhv_find_vcpu(struct pvhv_domain *d, u64 id);
 long pvhv_hc_vcpu_up(struct pvhv_vcpu *v, const u64 *a);
 void pvhv_hc_vcpu_down(struct pvhv_vcpu *v);
 long pvhv_hc_kick(struct pvhv_vcpu *v, const u64 *a);
+long pvhv_set_vcpus(struct pvhv_domain *d, unsigned long nr);
+long pvhv_hc_get_vcpus(struct pvhv_vcpu *v, const u64 *a);
 
 /* setup.c */
 long pvhv_hc_vcpu_setup(struct pvhv_vcpu *v, const u64 *a);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * vCPUs that start, stop and wake each other.
+ * vCPUs that start, stop and wake each other, and how many the owner wants.
  *
  * A vCPU that is down is a thread that sleeps in PVHV_RUN. Who starts it leaves the
  * registers in v->start; the thread itself loads them.
  */
+#include <linux/log2.h>
 #include <linux/nospec.h>
 #include <linux/sched/signal.h>
 #include <linux/wait.h>
@@ -148,4 +149,37 @@ long pvhv_hc_kick(struct pvhv_vcpu *v, const u64 *a)
 	WRITE_ONCE(to->kicked, true);
 	wake_up(&to->wq);
 	return 0;
+}
+
+/**
+ * pvhv_set_vcpus - PVHV_SET_VCPUS
+ * @d:	the domain
+ * @nr:	vCPUs that the guest is asked to have online
+ *
+ * Return: 0, -ESRCH, -EINVAL.
+ */
+long pvhv_set_vcpus(struct pvhv_domain *d, unsigned long nr)
+{
+	unsigned int i, created = 0;
+
+	if (pvhv_domain_ended(d))
+		return -ESRCH;
+	for (i = 0; i < PVHV_MAX_VCPUS; i++)
+		created += !!READ_ONCE(d->vcpus[i]);
+	if (!nr || nr > created)
+		return -EINVAL;
+	/* It is there for whoever sees the cause, whose bit is set by a locked instruction. */
+	WRITE_ONCE(d->vcpus_wanted, nr);
+	pvhv_raise_cause(d, ilog2(PVHV_CAUSE_VCPUS));
+	return 0;
+}
+
+/**
+ * pvhv_hc_get_vcpus - PVHV_HC_GET_VCPUS
+ * @v:	the vCPU that calls
+ * @a:	arguments, none
+ */
+long pvhv_hc_get_vcpus(struct pvhv_vcpu *v, const u64 *a)
+{
+	return READ_ONCE(v->domain->vcpus_wanted);
 }

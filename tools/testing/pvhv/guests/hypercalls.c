@@ -75,6 +75,7 @@ TEST(unused_arguments)
 	check(hypercall6(PVHV_HC_GET_TIME, ~0UL, 1, 2, 3, 4, 5) > 0, "GET_TIME looks at arguments");
 	check_eq(hypercall6(PVHV_HC_YIELD, ~0UL, ~0UL, ~0UL, ~0UL, ~0UL, ~0UL), 0, "YIELD's result");
 	check(hypercall6(PVHV_HC_GET_CAUSES, ~0UL, 1, 2, 3, 4, 5) >= 0, "GET_CAUSES fails");
+	check_eq(hypercall6(PVHV_HC_GET_VCPUS, ~0UL, 1, 2, 3, 4, 5), 0, "GET_VCPUS, nobody has said");
 }
 
 TEST(vcpu_setup_bad_gpa)
