@@ -62,7 +62,7 @@ struct pvhv_root;
 
 /* Limits and policies */
 #define PVHV_MMU_MIN_PAGES	128	/* least max_pages: a few processes */
-#define PVHV_MMU_VCPU_PAGES	32	/* ... and for each vCPU more: its spares, and to work with */
+#define PVHV_MMU_VCPU_PAGES	32	/* ... and for each vCPU more: spares, and to work with */
 #define PVHV_MMU_MAX_ROOTS	4096	/* address spaces remembered: bounds hash chains */
 #define PVHV_MMU_FLUSH_BATCH	32	/* tables per step ... */
 #define PVHV_MMU_FLUSH_ENTRIES	32	/* ... changed entries that count as one more */

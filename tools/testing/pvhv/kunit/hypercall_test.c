@@ -115,11 +115,12 @@ static void flush_mm(struct kunit *test)
 	};
 	unsigned int i;
 
-	for (i = 0; i < ARRAY_SIZE(cases); i++)
-		KUNIT_EXPECT_EQ_MSG(test, pvhv_flush_mm_args_ok((u64[4]) { cases[i].ctx,
-								 cases[i].start, cases[i].end }),
-				    cases[i].good, "%llx: %llx to %llx", cases[i].ctx,
-				    cases[i].start, cases[i].end);
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		u64 args[4] = { cases[i].ctx, cases[i].start, cases[i].end };
+
+		KUNIT_EXPECT_EQ_MSG(test, pvhv_flush_mm_args_ok(args), cases[i].good,
+				    "%llx: %llx to %llx", args[0], args[1], args[2]);
+	}
 }
 
 static void flush_all(struct kunit *test)
