@@ -69,10 +69,12 @@
  */
 #define PVHV_HC_FLUSH_RANGE	3
 #define PVHV_FLUSH_FREED_TABLES	(1 << 0) /* page tables were freed as well */
+#define PVHV_FLUSH_EVERYWHERE	(1 << 2) /* no vCPU uses old translations then */
 /* (new tlb_gen or 0, flags): everything of the current root may have changed */
 #define PVHV_HC_FLUSH_ALL	4
 #define PVHV_FLUSH_USER		(1 << 0) /* the user half of the current root */
 #define PVHV_FLUSH_KERNEL	(1 << 1) /* the kernel half, which all roots share */
+/* and PVHV_FLUSH_EVERYWHERE */
 /* (ctx_id): the address space is dead; forget its shadow */
 #define PVHV_HC_MM_DROP		5
 /* (): consume the hints now instead of at the next return to user mode */
@@ -131,6 +133,8 @@
 #define PVHV_CAUSE_POWEROFF	(1 << 1) /* the owner asks for an orderly power-off */
 #define PVHV_CAUSE_REBOOT	(1 << 2) /* the owner asks for an orderly reboot */
 #define PVHV_CAUSE_DEVICES	(1 << 3) /* a device, or the other side of one, has changed */
+/* the owner wants another number of vCPUs online: GET_VCPUS */
+#define PVHV_CAUSE_VCPUS	(1 << 4)
 
 /* Event channels: <pvhv/event.h> */
 #define PVHV_HC_EVENT_SETUP	32	/* (gpa of struct pvhv_event_page): once */
@@ -149,12 +153,20 @@
 #define PVHV_HC_DEVICE_READ	42	/* (id, gpa): the other side */
 #define PVHV_HC_DEVICE_PUBLISH	43	/* (id, gpa): the caller's side */
 /*
- * (): sleep until PVHV_HC_KICK or, with VIF set, an interrupt; may end for no reason. A
+ * (flags): sleep until PVHV_HC_KICK or, with VIF set, an interrupt; may end for no reason. A
  * kick before it is not lost.
  */
 #define PVHV_HC_WAIT		44
+#define PVHV_WAIT_ENABLE	(1 << 0) /* set VIF first, as HALT does */
 #define PVHV_HC_KICK		45	/* (vCPU): end its PVHV_HC_WAIT, or the next one */
-#define PVHV_NR_HYPERCALLS	46
+/*
+ * (ctx_id, start | PVHV_FLUSH_FREED_TABLES, end or 0, new tlb_gen or 0): FLUSH_RANGE of an
+ * address space, in the user half, for all vCPUs. Start and end 0: all of it
+ */
+#define PVHV_HC_FLUSH_MM	46
+/* (): the number of vCPUs that the owner wants online, 0: it has not said */
+#define PVHV_HC_GET_VCPUS	47
+#define PVHV_NR_HYPERCALLS	48
 
 /* Vectors that the hypervisor raises by itself */
 #define PVHV_VECTOR_TIMER	0xec	/* Linux's LOCAL_TIMER_VECTOR */

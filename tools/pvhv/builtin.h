@@ -29,6 +29,7 @@ const struct command *find_command(const char *name);
 int cmd_check(int argc, char **argv);
 int cmd_console(int argc, char **argv);
 int cmd_control(int argc, char **argv);		/* pause, resume, stop, kill */
+int cmd_cpu(int argc, char **argv);
 int cmd_device(int argc, char **argv);		/* disk, net */
 int cmd_help(int argc, char **argv);
 int cmd_info(int argc, char **argv);

@@ -239,6 +239,17 @@ u64 answer_number(const struct answer *a, const char *key)
 	return strtoull(answer_get(a, key), NULL, 10);
 }
 
+const char *answer_of(const struct answer *a, const struct answer_value *v, const char *key)
+{
+	const struct answer_value *end = a->value + a->nr;
+	const char *first = v->key;
+
+	for (v++; v < end && strcmp(v->key, first); v++)
+		if (!strcmp(v->key, key))
+			return v->value;
+	return "-";
+}
+
 void answer_free(struct answer *a)
 {
 	unsigned int i;

@@ -42,6 +42,8 @@ void client_close(struct connection *c);
 /* "" if there is no such key */
 const char *answer_get(const struct answer *a, const char *key);
 u64 answer_number(const struct answer *a, const char *key);
+/* Of the thing that begins at @v, up to the next one; "-" if there is no such key */
+const char *answer_of(const struct answer *a, const struct answer_value *v, const char *key);
 void answer_free(struct answer *a);
 
 /* Connect, request and hang up. */

@@ -32,17 +32,6 @@ void device_list_json(const struct answer *a)
 	printf(a->nr ? "}\n]" : "]");
 }
 
-/* The value of @key of the device that begins at @v */
-static const char *get(const struct answer *a, const struct answer_value *v, const char *key)
-{
-	const struct answer_value *end = a->value + a->nr;
-
-	for (v++; v < end && strcmp(v->key, "device"); v++)
-		if (!strcmp(v->key, key))
-			return v->value;
-	return "-";
-}
-
 #define DISK_ROW	"%-8s %-10s %8s  %-4s  %-9s  %6s  %-12s  "
 #define NET_ROW		"%-15s %-10s  %-17s  %-15s  %6s  %s\n"
 
@@ -60,16 +49,19 @@ void device_list_table(const struct answer *a, bool is_disk)
 		if (strcmp(v->key, "device"))
 			continue;
 		if (!is_disk) {
-			printf(NET_ROW, v->value, get(a, v, "state"), get(a, v, "mac"),
-			       get(a, v, "bridge"), get(a, v, "queues"), get(a, v, "mtu"));
+			printf(NET_ROW, v->value, answer_of(a, v, "state"), answer_of(a, v, "mac"),
+			       answer_of(a, v, "bridge"), answer_of(a, v, "queues"),
+			       answer_of(a, v, "mtu"));
 			continue;
 		}
 		strcpy(size, "-");
-		if (get(a, v, "size")[0] != '-')
-			format_size(strtoull(get(a, v, "size"), NULL, 10), size, sizeof(size));
-		printf(DISK_ROW, v->value, get(a, v, "state"), size, get(a, v, "mode"),
-		       get(a, v, "cache"), get(a, v, "queues"), get(a, v, "serial"));
-		print_visible(stdout, get(a, v, "path"));
+		if (answer_of(a, v, "size")[0] != '-')
+			format_size(strtoull(answer_of(a, v, "size"), NULL, 10), size,
+				    sizeof(size));
+		printf(DISK_ROW, v->value, answer_of(a, v, "state"), size, answer_of(a, v, "mode"),
+		       answer_of(a, v, "cache"), answer_of(a, v, "queues"),
+		       answer_of(a, v, "serial"));
+		print_visible(stdout, answer_of(a, v, "path"));
 		putchar('\n');
 	}
 }

@@ -56,6 +56,10 @@ static void *vcpu_thread(void *arg)
 	u64 one = 1;
 	int rc;
 
+	pthread_mutex_lock(&vcpu->dom->lock);
+	vcpu->tid = gettid();
+	pthread_cond_broadcast(&vcpu->dom->changed);
+	pthread_mutex_unlock(&vcpu->dom->lock);
 	for (;;) {
 		struct pvhv_run run = { 0 };
 
@@ -71,6 +75,14 @@ static void *vcpu_thread(void *arg)
 	pthread_mutex_unlock(&vcpu->dom->lock);
 	write_all(vcpu->dom->event_fd, &one, sizeof(one));
 	return NULL;
+}
+
+static void wait_begun(struct vcpu *vcpu)
+{
+	pthread_mutex_lock(&vcpu->dom->lock);
+	while (!vcpu->tid)
+		pthread_cond_wait(&vcpu->dom->changed, &vcpu->dom->lock);
+	pthread_mutex_unlock(&vcpu->dom->lock);
 }
 
 /* The domain is paused: call its threads out of PVHV_RUN, or let them go on. */
@@ -215,6 +227,7 @@ int domain_start(struct domain *dom, const struct domain_start *start, struct er
 		vcpu->started = true;
 		snprintf(name, sizeof(name), "pvhv-vcpu%u", i);
 		pthread_setname_np(vcpu->thread, name);
+		wait_begun(vcpu);
 	}
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	return rc ? -1 : 0;
@@ -333,6 +346,72 @@ int domain_stats(struct domain *dom, struct pvhv_stat **out)
 		stats[i].name[sizeof(stats[i].name) - 1] = '\0';
 	*out = stats;
 	return arg.count;
+}
+
+int domain_set_vcpus(struct domain *dom, unsigned int nr)
+{
+	int rc = device_ioctl(dom->fd, PVHV_SET_VCPUS, nr);
+
+	return rc < 0 ? rc : 0;
+}
+
+/* A thread that has not said that it ends keeps its tid while the lock is held. */
+static bool thread_is_there(const struct vcpu *vcpu)
+{
+	return vcpu->started && vcpu->tid && !vcpu->ended;
+}
+
+int domain_pin(struct domain *dom, unsigned int vcpu, const struct cpu_list *cpus)
+{
+	struct vcpu *v = &dom->vcpu[vcpu];
+	int rc = -ESRCH;
+
+	pthread_mutex_lock(&dom->lock);
+	if (thread_is_there(v))
+		rc = cpu_list_set_affinity(cpus, v->tid);
+	pthread_mutex_unlock(&dom->lock);
+	return rc;
+}
+
+/* Field 39 of the thread's stat, counted from 1; the second one may hold anything */
+static int last_cpu(pid_t tid)
+{
+	char path[64], text[1024] = "", *p;
+	int field;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
+	f = fopen(path, "re");
+	if (!f)
+		return -1;
+	p = fgets(text, sizeof(text), f) ? strrchr(text, ')') : NULL;
+	fclose(f);
+	for (field = 2; p && field < 39; field++) {
+		p = strchr(p, ' ');
+		if (p)
+			p++;
+	}
+	return p ? atoi(p) : -1;
+}
+
+int domain_vcpu_thread(struct domain *dom, unsigned int vcpu, struct vcpu_thread *t)
+{
+	struct vcpu *v = &dom->vcpu[vcpu];
+	struct timespec ran = { 0 };
+	clockid_t clock;
+	int rc = -ESRCH;
+
+	pthread_mutex_lock(&dom->lock);
+	if (thread_is_there(v)) {
+		t->tid = v->tid;
+		t->cpu = last_cpu(v->tid);
+		if (!pthread_getcpuclockid(v->thread, &clock))
+			clock_gettime(clock, &ran);
+		t->time_ms = ran.tv_sec * 1000ULL + ran.tv_nsec / 1000000;
+		rc = cpu_list_get_affinity(&t->affinity, v->tid);
+	}
+	pthread_mutex_unlock(&dom->lock);
+	return rc;
 }
 
 int domain_device_add(struct domain *dom, struct pvhv_device_add *add)

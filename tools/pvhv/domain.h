@@ -17,6 +17,7 @@
 #include <linux/pvhv.h>
 #include <pvhv/device.h>
 
+#include "cpulist.h"
 #include "util.h"
 
 #define DOMAIN_MAX_STATS	512
@@ -29,6 +30,7 @@ struct vcpu {
 	pthread_t thread;
 	bool started;
 	/* under the domain's lock */
+	pid_t tid;		/* 0: the thread has not begun yet */
 	bool parked;
 	bool ended;		/* out of PVHV_RUN for good; then it raises the event */
 	int error;		/* 0: the domain has ended; or -errno of PVHV_RUN */
@@ -73,6 +75,20 @@ int domain_state(struct domain *dom, struct pvhv_state *state);
 int domain_regs(struct domain *dom, unsigned int vcpu, struct pvhv_vcpu_regs *regs);
 /* Number of counters, in *stats, malloc'ed; or -errno */
 int domain_stats(struct domain *dom, struct pvhv_stat **stats);
+
+/* Ask the guest to have so many vCPUs online. */
+int domain_set_vcpus(struct domain *dom, unsigned int nr);
+/* Where the thread of a vCPU may run; -ESRCH: it has ended */
+int domain_pin(struct domain *dom, unsigned int vcpu, const struct cpu_list *cpus);
+
+struct vcpu_thread {
+	pid_t tid;
+	int cpu;		/* of the host, where it ran last; -1: unknown */
+	u64 time_ms;		/* that it has run */
+	struct cpu_list affinity;
+};
+
+int domain_vcpu_thread(struct domain *dom, unsigned int vcpu, struct vcpu_thread *t);
 
 int domain_device_add(struct domain *dom, struct pvhv_device_add *add);
 int domain_device_remove(struct domain *dom, u32 id, bool force);

@@ -15,6 +15,7 @@ typedef int request_fn(struct launcher *l, const char *arg, struct strbuf *out, 
 
 request_fn request_disks, request_disk_attach, request_disk_detach, request_disk_remove,
 	   request_disk_resize;
+request_fn request_cpus, request_cpu_pin, request_cpu_set;
 request_fn request_nets, request_net_attach, request_net_detach, request_net_remove;
 
 #endif

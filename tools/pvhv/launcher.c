@@ -104,6 +104,7 @@ static int start_domain(struct launcher *l)
 		domain_destroy(&l->dom);
 		return STATUS_HOST;
 	}
+	launcher_pin_again(l);
 	l->started_ms = monotonic_ms();
 	return STATUS_OK;
 }

@@ -23,7 +23,7 @@ struct launcher_config {
 	const char *console_path;	/* CONSOLE_FILE */
 	char *cmdline;			/* as the guest gets it */
 	u64 memory;
-	unsigned int cpus;		/* started at boot */
+	unsigned int cpus;		/* started at boot, and wanted since by pvhv cpu set */
 	unsigned int max_cpus;
 	bool preserve;			/* --on-crash preserve */
 	bool no_reboot;
@@ -52,6 +52,7 @@ struct launcher {
 	int signal_fd;
 	u64 started_ms;			/* when the domain was */
 	unsigned int reboots;
+	struct cpu_list *pin[PVHV_MAX_VCPUS];	/* where the vCPUs may run; NULL: as we may */
 
 	/* how it ends */
 	enum { LAUNCHER_RUNNING, LAUNCHER_ENDED, LAUNCHER_PRESERVED, LAUNCHER_DONE } phase;
@@ -69,6 +70,8 @@ int launcher_run(struct launcher_config *cfg);
 
 /* in launcher-control.c: what the control socket can ask for */
 extern const struct server_ops launcher_server_ops;
+/* in launcher-cpus.c: the threads are new ones */
+void launcher_pin_again(struct launcher *l);
 /* Set kill_requested or kill_signal before. */
 void launcher_kill(struct launcher *l);
 int launcher_stop(struct launcher *l);		/* ask for a power-off; 0 or -errno */

@@ -43,7 +43,8 @@ const struct command commands[] = {
 		"                   preserve: keep a crashed guest until pvhv kill\n"
 		"                   (default: destroy)\n"
 		"  --no-reboot      end when the guest reboots\n"
-		"  --cpus N         only 1 until SMP guests are supported\n"
+		"  --cpus N[,max=M]\n"
+		"                   number of CPUs (default: 1), and how many there can be later\n"
 		"\n"
 		"On a terminal, Ctrl-C and the like reach the guest; Ctrl-] q kills it and quits,\n"
 		"Ctrl-] ? lists the keys.\n"
@@ -71,6 +72,21 @@ const struct command commands[] = {
 		.usage = "NAME",
 		.help =
 		"Ctrl-] q detaches, Ctrl-] ? lists the keys.\n",
+	}, {
+		.name = "cpu", .fn = cmd_cpu,
+		.summary = "list, pin or set the number of a domain's vCPUs",
+		.usage = "list|pin|set NAME [...]",
+		.help =
+		"  list [--json] NAME\n"
+		"                   with the thread of each and where it ran last\n"
+		"  pin NAME VCPU|all CPULIST\n"
+		"                   let it run on these CPUs of the host only, such as 0-3,6;\n"
+		"                   all: wherever the domain's process may\n"
+		"  set [--timeout SECONDS] NAME N\n"
+		"                   ask the guest to have N vCPUs online, at most M of --cpus\n"
+		"                   N,max=M, and wait (default: 30 s; 0: do not wait)\n"
+		"\n"
+		"Exit status 1 if it has not by then.\n",
 	}, {
 		.name = "disk", .fn = cmd_device,
 		.summary = "list, attach, detach or resize a domain's disks",

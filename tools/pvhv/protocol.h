@@ -22,6 +22,13 @@
  *	pause, resume	done when answered
  *	stop		the guest was asked to power off
  *	kill		the launcher is about to exit; end of file comes when it did
+ *	cpus		for each vCPU =vcpu NUMBER, then =state up or down, =tid N,
+ *			=cpu N of the host, where it ran last, =time-ms N that it ran,
+ *			=affinity LIST such as 0-3,6
+ *	cpu-pin VCPU,LIST
+ *			where its thread may run; both may be "all"
+ *	cpu-set N	the guest was asked to have N vCPUs online; when it has, so
+ *			many are up
  *	disks, nets	for each device =device NAME, then its own keys: id, index,
  *			state, path, ...
  *	disk-attach SPEC, net-attach SPEC

@@ -17,6 +17,7 @@ void pvhv_console_init(struct pvhv_domain *d)
 	struct pvhv_console *c = &d->console;
 
 	spin_lock_init(&c->lock);
+	mutex_init(&c->in_lock);
 	init_waitqueue_head(&c->wq);
 	INIT_KFIFO(c->out);
 	INIT_KFIFO(c->in);
@@ -67,20 +68,22 @@ long pvhv_hc_console_read(struct pvhv_vcpu *v, const u64 *a)
 {
 	struct pvhv_console *c = &v->domain->console;
 	u8 buf[CHUNK];
-	unsigned int n;
+	long n;
 
+	/* Taken only if the guest could have it */
+	mutex_lock(&c->in_lock);
 	spin_lock(&c->lock);
 	n = kfifo_out_peek(&c->in, buf, min_t(u64, a[1], sizeof(buf)));
 	spin_unlock(&c->lock);
-	if (!n)
-		return 0;
-	/* Taken only if the guest could have it; only this vCPU takes. */
-	if (pvhv_copy_to_guest(v, a[0], buf, n))
-		return -PVHV_EFAULT;
-	spin_lock(&c->lock);
-	n = kfifo_out(&c->in, buf, n);
-	spin_unlock(&c->lock);
-	wake_up_interruptible(&c->wq);
+	if (n && pvhv_copy_to_guest(v, a[0], buf, n))
+		n = -PVHV_EFAULT;
+	if (n > 0) {
+		spin_lock(&c->lock);
+		n = kfifo_out(&c->in, buf, n);
+		spin_unlock(&c->lock);
+		wake_up_interruptible(&c->wq);
+	}
+	mutex_unlock(&c->in_lock);
 	return n;
 }
 

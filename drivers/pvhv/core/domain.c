@@ -184,10 +184,18 @@ static long domain_control(struct pvhv_domain *d, unsigned long what)
 static long get_state(struct pvhv_domain *d, struct pvhv_state __user *arg)
 {
 	struct pvhv_state s = { };
+	int i;
 
+	BUILD_BUG_ON(BITS_PER_TYPE(s.vcpus_up) < PVHV_MAX_VCPUS);
 	spin_lock_irq(&d->state_lock);
 	s.state = d->state == PVHV_STATE_RUNNING && d->paused ? PVHV_STATE_PAUSED : d->state;
 	s.crash = d->crash;
+	for (i = 0; i < PVHV_MAX_VCPUS; i++) {
+		struct pvhv_vcpu *v = READ_ONCE(d->vcpus[i]);
+
+		if (v && v->power != PVHV_VCPU_DOWN)
+			s.vcpus_up |= BIT_ULL(i);
+	}
 	memcpy(s.message, d->message, sizeof(s.message));
 	spin_unlock_irq(&d->state_lock);
 	return copy_to_user(arg, &s, sizeof(s)) ? -EFAULT : 0;
@@ -232,6 +240,8 @@ static long domain_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return pvhv_device_list(d, uarg);
 	case PVHV_DEVICE_CHANGED:
 		return pvhv_device_changed(d, arg);
+	case PVHV_SET_VCPUS:
+		return pvhv_set_vcpus(d, arg);
 	}
 	return -ENOTTY;
 }

@@ -11,6 +11,7 @@
 #include <linux/nospec.h>
 #include <linux/ktime.h>
 
+#include "../mmu/access.h"
 #include "pvhv.h"
 #include "trace.h"
 
@@ -59,18 +60,37 @@ static long hc_load_cr3(struct pvhv_vcpu *v, const u64 *a)
 
 static long hc_flush_range(struct pvhv_vcpu *v, const u64 *a)
 {
+	struct pvhv_mmu *mmu = &v->domain->mmu;
+	int ret;
+
 	if (!pvhv_flush_range_args_ok(a))
 		return -PVHV_EINVAL;
-	return flush_step(v, pvhv_mmu_flush_range_step(&v->domain->mmu, &v->mmu, a[0], a[1], a[2],
-						       a[3], &v->flush));
+	ret = pvhv_mmu_flush_range_step(mmu, &v->mmu, a[0], a[1], a[2], a[3], &v->flush);
+	if (!ret && a[3] & PVHV_FLUSH_EVERYWHERE)
+		pvhv_mmu_host_flush_root(mmu, NULL);
+	return flush_step(v, ret);
 }
 
 static long hc_flush_all(struct pvhv_vcpu *v, const u64 *a)
 {
+	struct pvhv_mmu *mmu = &v->domain->mmu;
+	int ret;
+
 	if (!pvhv_flush_all_args_ok(a))
 		return -PVHV_EINVAL;
-	return flush_step(v, pvhv_mmu_flush_all_step(&v->domain->mmu, &v->mmu, a[0], a[1],
-						     &v->flush));
+	ret = pvhv_mmu_flush_all_step(mmu, &v->mmu, a[0], a[1], &v->flush);
+	if (!ret && a[1] & PVHV_FLUSH_EVERYWHERE)
+		pvhv_mmu_host_flush_root(mmu, NULL);
+	return flush_step(v, ret);
+}
+
+static long hc_flush_mm(struct pvhv_vcpu *v, const u64 *a)
+{
+	if (!pvhv_flush_mm_args_ok(a))
+		return -PVHV_EINVAL;
+	return flush_step(v, pvhv_mmu_flush_mm_step(&v->domain->mmu, &v->mmu, a[0],
+						    a[1] & PAGE_MASK, a[2], a[3],
+						    a[1] & PVHV_FLUSH_FREED_TABLES, &v->flush));
 }
 
 /* INVLPG, from the emulator. Return: 1 done, -ENOMEM try again */
@@ -120,7 +140,11 @@ static long hc_halt(struct pvhv_vcpu *v, const u64 *a)
 
 static long hc_wait(struct pvhv_vcpu *v, const u64 *a)
 {
-	return v->page ? HC_WAIT : -PVHV_EINVAL;
+	if (!v->page || a[0] & ~(u64)PVHV_WAIT_ENABLE)
+		return -PVHV_EINVAL;
+	if (a[0] & PVHV_WAIT_ENABLE)
+		WRITE_ONCE(v->page->vif, 1);
+	return HC_WAIT;
 }
 
 static long hc_vcpu_down(struct pvhv_vcpu *v, const u64 *a)
@@ -264,7 +288,7 @@ static long hc_send_ipi(struct pvhv_vcpu *v, const u64 *a)
 		if (!to)
 			return -PVHV_ENOENT;
 		/* It would be the first thing that it gets when it is started. */
-		if (READ_ONCE(to->power) != PVHV_VCPU_UP)
+		if (READ_ONCE(to->power) == PVHV_VCPU_DOWN)
 			continue;
 		if (a[2] == PVHV_VECTOR_NMI)
 			pvhv_raise_nmi(to);
@@ -377,6 +401,8 @@ static const struct hypercall {
 	HC(DEVICE_PUBLISH,	hc_device_publish,	0),
 	HC(WAIT,		hc_wait,		0),
 	HC(KICK,		pvhv_hc_kick,		MULTI),
+	HC(FLUSH_MM,		hc_flush_mm,		MULTI),
+	HC(GET_VCPUS,		pvhv_hc_get_vcpus,	MULTI),
 #undef HC
 };
 

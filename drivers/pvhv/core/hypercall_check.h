@@ -14,6 +14,8 @@
 #define PVHV_VECTOR_NMI		2	/* SDM volume 3, 6.3.1 */
 #define PVHV_NR_EXCEPTIONS	32
 
+#define PVHV_USER_BITS		47	/* of an address in the user half */
+
 /* Canonical in four-level paging, which is what guests have */
 static inline bool pvhv_canonical(u64 va)
 {
@@ -36,13 +38,22 @@ static inline bool pvhv_load_cr3_args_ok(const u64 *a)
 
 static inline bool pvhv_flush_range_args_ok(const u64 *a)
 {
-	return !(a[3] & ~(u64)PVHV_FLUSH_FREED_TABLES) && a[0] < a[1] &&
+	return !(a[3] & ~(u64)(PVHV_FLUSH_FREED_TABLES | PVHV_FLUSH_EVERYWHERE)) && a[0] < a[1] &&
 	       pvhv_canonical(a[0]) && pvhv_canonical(a[1] - 1);
+}
+
+static inline bool pvhv_flush_mm_args_ok(const u64 *a)
+{
+	u64 start = a[1] & PAGE_MASK, last = a[2] - 1;
+
+	return a[0] && !(a[1] & ~PAGE_MASK & ~(u64)PVHV_FLUSH_FREED_TABLES) &&
+	       !(start >> PVHV_USER_BITS) &&
+	       (!a[2] || (start <= last && !(last >> PVHV_USER_BITS)));
 }
 
 static inline bool pvhv_flush_all_args_ok(const u64 *a)
 {
-	return !(a[1] & ~(u64)(PVHV_FLUSH_USER | PVHV_FLUSH_KERNEL));
+	return !(a[1] & ~(u64)(PVHV_FLUSH_USER | PVHV_FLUSH_KERNEL | PVHV_FLUSH_EVERYWHERE));
 }
 
 static inline bool pvhv_send_ipi_args_ok(const u64 *a)

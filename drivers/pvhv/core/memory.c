@@ -176,14 +176,15 @@ static void nothing(void *unused)
 {
 }
 
-void pvhv_mmu_host_flush(struct pvhv_mmu *mmu)
+/*
+ * Disturb the CPUs that run vCPUs of the domain with what is older than @gen, and only
+ * those that have @root loaded unless it is NULL.
+ */
+static void leave_guest(struct pvhv_domain *d, const struct pvhv_root *root, u64 gen)
 {
-	struct pvhv_domain *d = pvhv_mmu_domain(mmu);
 	cpumask_var_t mask;
 	int i, cpu;
 
-	/* Pairs with run_loaded(): it reads tlb_gen after setting the mode. */
-	smp_mb();
 	if (!zalloc_cpumask_var(&mask, GFP_ATOMIC)) {
 		/* Without memory for a mask: everybody */
 		on_each_cpu(nothing, NULL, 1);
@@ -193,7 +194,8 @@ void pvhv_mmu_host_flush(struct pvhv_mmu *mmu)
 	for (i = 0; i < PVHV_MAX_VCPUS; i++) {
 		struct pvhv_vcpu *v = READ_ONCE(d->vcpus[i]);
 
-		if (!v || READ_ONCE(v->mode) != PVHV_IN_GUEST)
+		if (!v || READ_ONCE(v->mode) != PVHV_IN_GUEST || READ_ONCE(v->tlb_gen) >= gen ||
+		    (root && READ_ONCE(v->mmu.root) != root))
 			continue;
 		cpu = READ_ONCE(v->cpu);
 		if (cpu >= 0)
@@ -203,6 +205,24 @@ void pvhv_mmu_host_flush(struct pvhv_mmu *mmu)
 	smp_call_function_many(mask, nothing, NULL, 1);
 	preempt_enable();
 	free_cpumask_var(mask);
+}
+
+void pvhv_mmu_host_flush(struct pvhv_mmu *mmu)
+{
+	/* Pairs with run_loaded(): it reads tlb_gen after setting the mode. */
+	smp_mb();
+	leave_guest(pvhv_mmu_domain(mmu), NULL, U64_MAX);
+}
+
+/*
+ * With the barrier, who sets its mode too late for us to see reads the new tlb_gen, and has
+ * loaded its root before. A v->tlb_gen that is read too early is too low.
+ */
+void pvhv_mmu_host_flush_root(struct pvhv_mmu *mmu, const struct pvhv_root *root)
+{
+	/* Pairs with run_loaded(), as above */
+	smp_mb();
+	leave_guest(pvhv_mmu_domain(mmu), root, atomic64_read(&mmu->tlb_gen));
 }
 
 /* ---- the notifier ---- */

@@ -61,6 +61,8 @@ struct pvhv_vcpu_stats {
 	u64 interrupts;
 	u64 loads;
 	u64 halts;
+	u64 sleeps;
+	u64 polls;
 	u64 hints;
 	u64 host_faults;
 	u64 port_sends;
@@ -81,7 +83,7 @@ enum {
 enum pvhv_next {
 	PVHV_CONTINUE,		/* enter the guest again */
 	PVHV_RETRY_SLOW,	/* do vcpu->slow, then handle the same exit again */
-	PVHV_SLEEP,		/* the exit was HALT */
+	PVHV_SLEEP,		/* the exit was HALT, or HLT with interrupts on */
 	PVHV_WAIT,		/* ... or WAIT */
 	PVHV_YIELD,
 	PVHV_OUT,		/* back to user space */
@@ -158,6 +160,7 @@ struct pvhv_vcpu {
 	unsigned long event_sel;	/* for EVENT_SEL of the vCPU page */
 	int mode;
 	int cpu;
+	u64 tlb_gen;			/* what the TLB was good for at the last entry */
 	unsigned long requests;
 	wait_queue_head_t wq;		/* halted here */
 	struct hrtimer timer;
@@ -171,6 +174,9 @@ struct pvhv_vcpu {
 	struct pvhv_grant_copy_state grant_copy;
 
 	struct pvhv_slow slow;
+	unsigned int poll_ns;		/* what pvhv_idle() polls next time */
+	u64 run_delay, steal_ns;	/* see report_steal() */
+	u32 steal_seq;
 	bool want_topup;		/* MMU caches ran low where nobody could wait */
 	u32 apf_flags;			/* KVM's below us: pvhv_async_fault_wait() */
 	u8 bad_return;			/* exception of SW_VEC_BAD_RETURN */
@@ -226,6 +232,7 @@ struct pvhv_memory_map {
 
 struct pvhv_console {
 	spinlock_t lock;		/* the queues and starved */
+	struct mutex in_lock;		/* one vCPU at a time takes from @in; outside of @lock */
 	DECLARE_KFIFO(out, u8, PVHV_CONSOLE_SIZE);
 	DECLARE_KFIFO(in, u8, 1024);
 	bool starved;			/* the guest found no room in @out */
@@ -248,6 +255,7 @@ struct pvhv_domain {
 
 	struct mutex lock;		/* memory, vCPU creation, LDT and page registration */
 	struct pvhv_vcpu *vcpus[PVHV_MAX_VCPUS];
+	u32 vcpus_wanted;		/* by the owner, online; 0: it has not said */
 
 	struct pvhv_memory_map memory;
 	struct pvhv_mmu mmu;
@@ -310,10 +318,13 @@ enum pvhv_next pvhv_hypercall(struct pvhv_vcpu *v);
 
 /* smp.c */
 int pvhv_vcpu_power(struct pvhv_vcpu *v);
+int pvhv_idle(struct pvhv_vcpu *v, bool halted);
 struct pvhv_vcpu *pvhv_find_vcpu(struct pvhv_domain *d, u64 id);
 long pvhv_hc_vcpu_up(struct pvhv_vcpu *v, const u64 *a);
 void pvhv_hc_vcpu_down(struct pvhv_vcpu *v);
 long pvhv_hc_kick(struct pvhv_vcpu *v, const u64 *a);
+long pvhv_set_vcpus(struct pvhv_domain *d, unsigned long nr);
+long pvhv_hc_get_vcpus(struct pvhv_vcpu *v, const u64 *a);
 
 /* setup.c */
 long pvhv_hc_vcpu_setup(struct pvhv_vcpu *v, const u64 *a);

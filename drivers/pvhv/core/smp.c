@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * vCPUs that start, stop and wake each other.
+ * vCPUs that start, stop and wake each other, and how many the owner wants.
  *
  * A vCPU that is down is a thread that sleeps in PVHV_RUN. Who starts it leaves the
  * registers in v->start; the thread itself loads them.
  */
+#include <linux/log2.h>
 #include <linux/nospec.h>
 #include <linux/sched/signal.h>
 #include <linux/wait.h>
@@ -49,7 +50,13 @@ long pvhv_hc_vcpu_up(struct pvhv_vcpu *v, const u64 *a)
 	spin_lock(&d->state_lock);
 	if (to->power == PVHV_VCPU_DOWN) {
 		to->start = s;
-		WRITE_ONCE(to->power, PVHV_VCPU_STARTING);
+		/* Here: what is sent from now on is for the vCPU that is up. */
+		bitmap_zero(to->irr, 256);
+		WRITE_ONCE(to->irr_any, false);
+		WRITE_ONCE(to->nmi_pending, false);
+		WRITE_ONCE(to->kicked, false);
+		/* Pairs with the acquire in pvhv_vcpu_power(), which reads to->start. */
+		smp_store_release(&to->power, PVHV_VCPU_STARTING);
 		ret = 0;
 	}
 	spin_unlock(&d->state_lock);
@@ -68,11 +75,6 @@ static int start(struct pvhv_vcpu *v)
 	};
 	int ret;
 
-	hrtimer_cancel(&v->timer);
-	bitmap_zero(v->irr, 256);
-	WRITE_ONCE(v->irr_any, false);
-	WRITE_ONCE(v->nmi_pending, false);
-	WRITE_ONCE(v->kicked, false);
 	memset(v->tls, 0, sizeof(v->tls));
 	memset(v->dr, 0, sizeof(v->dr));
 	v->dr6 = 0;
@@ -82,6 +84,8 @@ static int start(struct pvhv_vcpu *v)
 	/* What is told through ports that are bound to it, it may have been told before. */
 	if (!ret && READ_ONCE(v->event_sel))
 		pvhv_raise(v, PVHV_VECTOR_EVENT);
+	if (!ret && !v->id && READ_ONCE(v->domain->causes))
+		pvhv_raise(v, PVHV_VECTOR_CALLBACK);
 	if (ret)
 		pvhv_domain_end(v->domain, PVHV_STATE_CRASHED, PVHV_CRASH_MEMORY,
 				"vCPU %u: cannot be started: error %d", v->id, ret);
@@ -96,7 +100,8 @@ static int start(struct pvhv_vcpu *v)
  */
 int pvhv_vcpu_power(struct pvhv_vcpu *v)
 {
-	if (READ_ONCE(v->power) == PVHV_VCPU_DOWN)
+	/* Pairs with the release in pvhv_hc_vcpu_up(). */
+	if (smp_load_acquire(&v->power) == PVHV_VCPU_DOWN)
 		return wait_event_interruptible(v->wq, READ_ONCE(v->power) != PVHV_VCPU_DOWN ||
 						READ_ONCE(v->requests)) ? -EINTR : 0;
 	start(v);
@@ -113,6 +118,8 @@ void pvhv_hc_vcpu_down(struct pvhv_vcpu *v)
 	bool last = true;
 	int i;
 
+	/* Before it can be started again, or its next life gets an interrupt of this one. */
+	hrtimer_cancel(&v->timer);
 	spin_lock(&d->state_lock);
 	for (i = 0; i < PVHV_MAX_VCPUS; i++) {
 		struct pvhv_vcpu *other = READ_ONCE(d->vcpus[i]);
@@ -122,7 +129,6 @@ void pvhv_hc_vcpu_down(struct pvhv_vcpu *v)
 	}
 	WRITE_ONCE(v->power, PVHV_VCPU_DOWN);
 	spin_unlock(&d->state_lock);
-	hrtimer_cancel(&v->timer);
 	if (last)
 		pvhv_domain_end(d, PVHV_STATE_CRASHED, PVHV_CRASH_EVENT,
 				"vCPU %u, the last one, was stopped", v->id);
@@ -143,4 +149,37 @@ long pvhv_hc_kick(struct pvhv_vcpu *v, const u64 *a)
 	WRITE_ONCE(to->kicked, true);
 	wake_up(&to->wq);
 	return 0;
+}
+
+/**
+ * pvhv_set_vcpus - PVHV_SET_VCPUS
+ * @d:	the domain
+ * @nr:	vCPUs that the guest is asked to have online
+ *
+ * Return: 0, -ESRCH, -EINVAL.
+ */
+long pvhv_set_vcpus(struct pvhv_domain *d, unsigned long nr)
+{
+	unsigned int i, created = 0;
+
+	if (pvhv_domain_ended(d))
+		return -ESRCH;
+	for (i = 0; i < PVHV_MAX_VCPUS; i++)
+		created += !!READ_ONCE(d->vcpus[i]);
+	if (!nr || nr > created)
+		return -EINVAL;
+	/* It is there for whoever sees the cause, whose bit is set by a locked instruction. */
+	WRITE_ONCE(d->vcpus_wanted, nr);
+	pvhv_raise_cause(d, ilog2(PVHV_CAUSE_VCPUS));
+	return 0;
+}
+
+/**
+ * pvhv_hc_get_vcpus - PVHV_HC_GET_VCPUS
+ * @v:	the vCPU that calls
+ * @a:	arguments, none
+ */
+long pvhv_hc_get_vcpus(struct pvhv_vcpu *v, const u64 *a)
+{
+	return READ_ONCE(v->domain->vcpus_wanted);
 }

@@ -51,6 +51,8 @@ static const struct counter vcpu_counters[] = {
 	VCPU(interrupts),
 	VCPU(loads),
 	VCPU(halts),
+	VCPU(sleeps),
+	VCPU(polls),
 	VCPU(hints),
 	VCPU(host_faults),
 	VCPU(port_sends),

@@ -239,16 +239,24 @@ static int check_state(struct pvhv_vcpu *v)
 	return pvhv_domain_ended(d);
 }
 
-/* Asleep because there is nothing to do */
-static void not_preempted(struct pvhv_vcpu *v)
+/* Tell the guest how long this thread has been runnable without running. */
+static void report_steal(struct pvhv_vcpu *v)
 {
-	if (v->page)
-		WRITE_ONCE(v->page->preempted, 0);
-}
+#ifdef CONFIG_SCHED_INFO
+	u64 delay = current->sched_info.run_delay;
+	struct pvhv_vcpu_page *p = v->page;
 
-static bool may_interrupt(struct pvhv_vcpu *v)
-{
-	return READ_ONCE(v->irr_any) && READ_ONCE(v->page->vif);
+	v->steal_ns += delay - v->run_delay;
+	v->run_delay = delay;
+	if (!p)
+		return;
+	/* Ours is what counts: the guest may write anything there. */
+	WRITE_ONCE(p->steal_seq, ++v->steal_seq);
+	smp_wmb();	/* odd, then new, then even: as the guest reads it */
+	WRITE_ONCE(p->steal_ns, v->steal_ns);
+	smp_wmb();	/* likewise */
+	WRITE_ONCE(p->steal_seq, ++v->steal_seq);
+#endif
 }
 
 /*
@@ -284,6 +292,7 @@ static int run(struct pvhv_vcpu *v)
 				do_slow(v);
 				break;
 			}
+			report_steal(v);
 			/* Back to user mode, where KVM gives back what it has borrowed. */
 			if (!pvhv_load(v))
 				return -EINTR;
@@ -297,22 +306,10 @@ static int run(struct pvhv_vcpu *v)
 			v->next = ret ? PVHV_CONTINUE : handle_exit(v);
 			break;
 		case PVHV_SLEEP:
-			not_preempted(v);
-			if (wait_event_interruptible(v->wq, READ_ONCE(v->irr_any) ||
-						     READ_ONCE(v->requests)))
-				return -EINTR;
-			if (READ_ONCE(v->irr_any)) {
-				v->stats.halts++;
-				v->next = PVHV_CONTINUE;
-			}
-			break;
 		case PVHV_WAIT:
-			not_preempted(v);
-			if (wait_event_interruptible(v->wq, READ_ONCE(v->kicked) ||
-						     may_interrupt(v) || READ_ONCE(v->requests)))
-				return -EINTR;
-			WRITE_ONCE(v->kicked, false);
-			v->next = PVHV_CONTINUE;
+			ret = pvhv_idle(v, v->next == PVHV_SLEEP);
+			if (ret)
+				return ret;
 			break;
 		case PVHV_YIELD:
 			/* Leaving the CPU for a moment is what the loop does. */
@@ -344,6 +341,10 @@ static long vcpu_run(struct pvhv_vcpu *v, void __user *arg)
 		d->state = PVHV_STATE_RUNNING;
 	v->active = true;
 	spin_unlock(&d->state_lock);
+#ifdef CONFIG_SCHED_INFO
+	/* Another thread than before, maybe, and not while it is elsewhere */
+	v->run_delay = current->sched_info.run_delay;
+#endif
 	ret = run(v);
 	set_active(v, false);
 	if (ret == 1) {
@@ -491,7 +492,7 @@ static const struct file_operations vcpu_fops = {
  * @d:	the domain
  * @id:	number of the vCPU
  *
- * Return: a descriptor, or -EINVAL, -EEXIST, -ENOMEM, -EMFILE, -ENFILE.
+ * Return: a descriptor, or -EINVAL, -EEXIST, -ENOSPC, -ENOMEM, -EMFILE, -ENFILE.
  */
 int pvhv_create_vcpu(struct pvhv_domain *d, unsigned long id)
 {
@@ -501,6 +502,9 @@ int pvhv_create_vcpu(struct pvhv_domain *d, unsigned long id)
 
 	if (id >= PVHV_MAX_VCPUS)
 		return -EINVAL;
+	/* Else the spares of all evict what one of them works with. */
+	if (d->mmu.max_pages < PVHV_MMU_MIN_PAGES + id * PVHV_MMU_VCPU_PAGES)
+		return -ENOSPC;
 	mutex_lock(&d->lock);
 	ret = -EEXIST;
 	if (d->vcpus[id])

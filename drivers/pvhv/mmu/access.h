@@ -6,7 +6,7 @@
  * of its own, nothing else of the host. These few functions are the rest: the
  * module implements them over its memory slots, the KUnit build over an array.
  *
- * All are called under spinlocks except pvhv_mmu_host_flush(), so none may
+ * All are called under spinlocks except the two that flush TLBs, so none may
  * sleep; "would have to sleep" is -EAGAIN. They are called for addresses that
  * the guest made up, so any u64 below 2^52 must be safe.
  */
@@ -16,6 +16,7 @@
 #include <linux/types.h>
 
 struct pvhv_mmu;
+struct pvhv_root;
 
 /**
  * pvhv_gpt_read() - read one entry of a guest page table
@@ -88,6 +89,16 @@ unsigned long *pvhv_gfn_rmap(struct pvhv_mmu *mmu, u64 gfn);
  * without spinlocks, may wait for other CPUs.
  */
 void pvhv_mmu_host_flush(struct pvhv_mmu *mmu);
+
+/**
+ * pvhv_mmu_host_flush_root() - no CPU may use old translations of an address space
+ * @mmu: the domain's MMU
+ * @root: the address space, which stays; NULL: of any
+ *
+ * As pvhv_mmu_host_flush(), but CPUs that have entered the guest since tlb_gen was last
+ * incremented, or with another address space, are not disturbed.
+ */
+void pvhv_mmu_host_flush_root(struct pvhv_mmu *mmu, const struct pvhv_root *root);
 
 /**
  * pvhv_table_pa() - what a page-table entry or CR3 holds to point at a table

@@ -60,6 +60,18 @@ void pvhv_op_zap_table(struct pvhv_mmu_op *op, struct pvhv_mmu_table *t)
 		pvhv_op_zap_entry(op, t, i);
 }
 
+/*
+ * The host has removed the entry just now, maybe: tlb_gen must tell of it before the
+ * flush that finds nothing to do is over.
+ */
+static void wait_for_zap(struct pvhv_mmu *mmu, u64 gfn)
+{
+	spinlock_t *lock = pvhv_rmap_lock(mmu, gfn);
+
+	spin_lock(lock);
+	spin_unlock(lock);
+}
+
 /* Let entry @i, last seen as @old, permit no more than @acc. */
 static __always_inline void op_narrow_entry(struct pvhv_mmu_op *op, struct pvhv_mmu_table *t,
 					    unsigned int i, u64 old, u64 acc)
@@ -69,8 +81,10 @@ static __always_inline void op_narrow_entry(struct pvhv_mmu_op *op, struct pvhv_
 	if (likely(new == old))
 		return;
 	/* no rmap lock: it stays present, or the host is removing it */
-	if (cmpxchg(&t->spt[i], old, new) != old)
+	if (cmpxchg(&t->spt[i], old, new) != old) {
+		wait_for_zap(op->mmu, t->gfn[i]);
 		return;
+	}
 	op->owe = true;
 	op_count(op, t, i);
 	op->stats->narrowed++;
@@ -145,6 +159,7 @@ static __always_inline void resync_entry(struct pvhv_mmu_op *op, const struct pv
 
 	if (unlikely(!spte)) {
 		__clear_bit(i, t->map);
+		wait_for_zap(op->mmu, t->gfn[i]);
 		return;
 	}
 	limit = entry_limit(op->mmu, tree, t, i, pte);
@@ -205,10 +220,12 @@ static void resync_large(struct pvhv_mmu_op *op, struct pvhv_mmu_table *t, u64 a
 	for_each_set_bit(i, t->map, 512) {
 		u64 spte = READ_ONCE(t->spt[i]);
 
-		if (spte)
+		if (spte) {
 			op_narrow_entry(op, t, i, spte, acc);
-		else
+		} else {
 			__clear_bit(i, t->map);
+			wait_for_zap(op->mmu, t->gfn[i]);
+		}
 	}
 }
 
@@ -339,7 +356,8 @@ static void flush_note(struct pvhv_mmu_flush *fl, const struct pvhv_mmu_op *op)
 /**
  * pvhv_flush_step() - do part of a flush
  * @mmu:	the domain's MMU
- * @mv:		whose root is used
+ * @root:	the address space; the caller sees to it that it stays
+ * @stats:	of the vCPU that does it
  * @first:	first address
  * @last:	last address
  * @whole_tables: compare all entries of the tables touched
@@ -347,11 +365,10 @@ static void flush_note(struct pvhv_mmu_flush *fl, const struct pvhv_mmu_op *op)
  *
  * Return: 0 done, 1 call again.
  */
-int pvhv_flush_step(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, u64 first, u64 last,
-		    bool whole_tables, struct pvhv_mmu_flush *fl)
+int pvhv_flush_step(struct pvhv_mmu *mmu, struct pvhv_root *root, struct pvhv_mmu_stats *stats,
+		    u64 first, u64 last, bool whole_tables, struct pvhv_mmu_flush *fl)
 {
-	struct pvhv_root *root = mv->root;
-	struct pvhv_mmu_op op = { .mmu = mmu, .stats = &mv->stats };
+	struct pvhv_mmu_op op = { .mmu = mmu, .stats = stats };
 	int budget = PVHV_MMU_FLUSH_BATCH;
 	bool more = false;
 
@@ -401,23 +418,54 @@ bool pvhv_root_has_gen(struct pvhv_root *root, u64 gen)
 	return r;
 }
 
+static void root_later(struct pvhv_root *root)
+{
+	while (root->later & 1) {
+		root->later >>= 1;
+		root->gen++;
+	}
+}
+
 /*
- * A range was flushed for @new_gen. If others came before that we do not know
- * of, the address space has not got there: the next load will compare it all.
+ * A range was flushed for @new_gen. Where several vCPUs flush, a later one may be here
+ * first: it is remembered. If others came before that we do not know of, the address space
+ * has not got there, and the next load will compare it all.
  */
 static void root_advance(struct pvhv_root *root, u64 new_gen)
 {
+	u64 ahead = new_gen - root->gen - 1;
+
 	lockdep_assert_held(&root->user.lock);
 
-	if (root->ctx_id && new_gen == root->gen + 1)
-		root->gen = new_gen;
+	if (!root->ctx_id || new_gen <= root->gen || ahead >= BITS_PER_LONG_LONG)
+		return;
+	root->later |= BIT_ULL(ahead);
+	root_later(root);
+}
+
+/**
+ * pvhv_root_reach() - all of the user half has been made to agree
+ * @root:	the address space
+ * @gen:	with what
+ */
+void pvhv_root_reach(struct pvhv_root *root, u64 gen)
+{
+	spin_lock(&root->user.lock);
+	if (gen > root->gen) {
+		u64 steps = gen - root->gen;
+
+		root->later = steps < BITS_PER_LONG_LONG ? root->later >> steps : 0;
+		root->gen = gen;
+		root_later(root);
+	}
+	spin_unlock(&root->user.lock);
 }
 
 /* The usual flush: a few pages of the user half, in one table; all at once */
-static void flush_few(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, struct pvhv_root *root,
+static void flush_few(struct pvhv_mmu *mmu, struct pvhv_root *root, struct pvhv_mmu_stats *stats,
 		      u64 first, u64 last, u64 new_gen, struct pvhv_mmu_flush *fl)
 {
-	struct pvhv_mmu_op op = { .mmu = mmu, .stats = &mv->stats };
+	struct pvhv_mmu_op op = { .mmu = mmu, .stats = stats };
 	struct pvhv_mmu_tree *tree = &root->user;
 	struct pvhv_mmu_table *t;
 
@@ -433,6 +481,27 @@ static void flush_few(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, struct pvh
 	spin_unlock(&tree->lock);
 	flush_note(fl, &op);
 	pvhv_op_finish(&op, true);
+}
+
+/* pvhv_mmu_flush_range_step() for any address space that stays */
+static int flush_range(struct pvhv_mmu *mmu, struct pvhv_root *root, struct pvhv_mmu_stats *stats,
+		       u64 first, u64 last, u64 new_gen, u64 flags, struct pvhv_mmu_flush *fl)
+{
+	if (likely(pvhv_is_user_half(last) && first / PVHV_L1_SPAN == last / PVHV_L1_SPAN &&
+		   !READ_ONCE(root->kuser) && !(flags & PVHV_FLUSH_FREED_TABLES))) {
+		flush_few(mmu, root, stats, first, last, new_gen, fl);
+		return 0;
+	}
+	/* another vCPU has done the same flush; ours finds its tlb_gen */
+	if (!fl->phase && !fl->cursor && pvhv_is_user_half(last) && root->ctx_id && new_gen &&
+	    pvhv_root_has_gen(root, new_gen))
+		return 0;
+	if (pvhv_flush_step(mmu, root, stats, first, last, flags & PVHV_FLUSH_FREED_TABLES, fl))
+		return 1;
+	spin_lock(&root->user.lock);
+	root_advance(root, new_gen);
+	spin_unlock(&root->user.lock);
+	return 0;
 }
 
 /**
@@ -456,27 +525,60 @@ static void flush_few(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, struct pvh
 int pvhv_mmu_flush_range_step(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, u64 start, u64 end,
 			      u64 new_gen, u64 flags, struct pvhv_mmu_flush *fl)
 {
-	struct pvhv_root *root = mv->root;
 	u64 first = start & PAGE_MASK;
-	u64 last = end - 1;
 
-	if (first > last)
+	return first < end || !end ? flush_range(mmu, mv->root, &mv->stats, first, end - 1,
+						 new_gen, flags, fl) : 0;
+}
+
+/**
+ * pvhv_mmu_flush_mm_step() - PVHV_HC_FLUSH_MM
+ * @mmu:	the domain's MMU
+ * @mv:		the vCPU; need not have it loaded
+ * @ctx_id:	the address space
+ * @start:	first address that has changed, in the user half
+ * @end:	the first that has not; 0: to the end of the user half
+ * @new_gen:	what the address space has reached by this change, or 0
+ * @flags:	PVHV_FLUSH_FREED_TABLES
+ * @fl:		zeroed before the first step
+ *
+ * As pvhv_mmu_flush_range_step(), and in the end no CPU uses what it has cached of
+ * the range before.
+ *
+ * Return: 0 done, 1 call again with the same arguments.
+ */
+int pvhv_mmu_flush_mm_step(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, u64 ctx_id, u64 start,
+			   u64 end, u64 new_gen, u64 flags, struct pvhv_mmu_flush *fl)
+{
+	u64 first = start & PAGE_MASK;
+	u64 last = end ? end - 1 : PVHV_USER_END - 1;
+	struct pvhv_root *root = pvhv_root_pin(mmu, ctx_id, fl->root_id);
+	bool more;
+
+	if (!root)
 		return 0;
-	if (likely(pvhv_is_user_half(last) && first / PVHV_L1_SPAN == last / PVHV_L1_SPAN &&
-		   !READ_ONCE(root->kuser) && !(flags & PVHV_FLUSH_FREED_TABLES))) {
-		flush_few(mmu, mv, root, first, last, new_gen, fl);
-		return 0;
+	if (fl->root_id != root->id) {
+		/* none before, or that one is done, or gone */
+		fl->root_id = root->id;
+		fl->phase = 0;
+		fl->cursor = 0;
 	}
-	/* another vCPU has done the same flush; ours finds its tlb_gen */
-	if (!fl->phase && !fl->cursor && pvhv_is_user_half(last) && root->ctx_id && new_gen &&
-	    pvhv_root_has_gen(root, new_gen))
-		return 0;
-	if (pvhv_flush_step(mmu, mv, first, last, flags & PVHV_FLUSH_FREED_TABLES, fl))
-		return 1;
-	spin_lock(&root->user.lock);
-	root_advance(root, new_gen);
-	spin_unlock(&root->user.lock);
-	return 0;
+	if (first || end) {
+		more = flush_range(mmu, root, &mv->stats, first, last, new_gen, flags, fl);
+	} else if (!fl->phase && !fl->cursor && new_gen && pvhv_root_has_gen(root, new_gen)) {
+		more = false;
+	} else {
+		more = pvhv_flush_step(mmu, root, &mv->stats, first, last, true, fl);
+		if (!more)
+			pvhv_root_reach(root, new_gen);
+	}
+	if (!more) {
+		/* Also what was found as it should be, maybe since a moment ago only */
+		pvhv_mmu_host_flush_root(mmu, root);
+		fl->root_id++;
+	}
+	/* A name may have several page tables. */
+	return pvhv_root_unpin(mmu, root) || more;
 }
 
 /**
@@ -501,13 +603,10 @@ int pvhv_mmu_flush_all_step(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, u64 
 	if (!fl->phase && !fl->cursor && !(flags & PVHV_FLUSH_KERNEL) && root->ctx_id && new_gen &&
 	    pvhv_root_has_gen(root, new_gen))
 		return 0;
-	if (pvhv_flush_step(mmu, mv, first, last, true, fl))
+	if (pvhv_flush_step(mmu, root, &mv->stats, first, last, true, fl))
 		return 1;
-	if ((flags & PVHV_FLUSH_USER) && root->ctx_id) {
-		spin_lock(&root->user.lock);
-		root->gen = max(root->gen, new_gen);
-		spin_unlock(&root->user.lock);
-	}
+	if ((flags & PVHV_FLUSH_USER) && root->ctx_id)
+		pvhv_root_reach(root, new_gen);
 	return 0;
 }
 

@@ -62,6 +62,7 @@ struct pvhv_root;
 
 /* Limits and policies */
 #define PVHV_MMU_MIN_PAGES	128	/* least max_pages: a few processes */
+#define PVHV_MMU_VCPU_PAGES	32	/* ... and for each vCPU more: spares, and to work with */
 #define PVHV_MMU_MAX_ROOTS	4096	/* address spaces remembered: bounds hash chains */
 #define PVHV_MMU_FLUSH_BATCH	32	/* tables per step ... */
 #define PVHV_MMU_FLUSH_ENTRIES	32	/* ... changed entries that count as one more */
@@ -258,6 +259,7 @@ struct pvhv_mmu_fault_info {
  *		for @gen; anyone else flushes everything.
  * @cursor:	the MMU's own, like the rest
  * @phase:	-
+ * @root_id:	-
  *
  * Zero it before the first step, leave it alone between the steps.
  */
@@ -269,6 +271,7 @@ struct pvhv_mmu_flush {
 
 	u64 cursor;
 	unsigned int phase;
+	u64 root_id;
 };
 
 /* Once per module */
@@ -297,6 +300,8 @@ int pvhv_mmu_sync_hints(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, const u6
 
 int pvhv_mmu_flush_range_step(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, u64 start, u64 end,
 			      u64 new_gen, u64 flags, struct pvhv_mmu_flush *fl);
+int pvhv_mmu_flush_mm_step(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, u64 ctx_id, u64 start,
+			   u64 end, u64 new_gen, u64 flags, struct pvhv_mmu_flush *fl);
 int pvhv_mmu_flush_all_step(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, u64 new_gen, u64 flags,
 			    struct pvhv_mmu_flush *fl);
 

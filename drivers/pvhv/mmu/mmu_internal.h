@@ -125,8 +125,9 @@ struct pvhv_mmu_table {
  * @cr3:	the guest's PML4 (gpa)
  * @ctx_id:	its name, 0: anonymous
  * @gen:	what its user half was last made to agree with; under user.lock
+ * @later:	bit n: gen + 1 + n has been flushed, too; likewise
  * @id:		never reused
- * @users:	vCPUs that have it loaded
+ * @users:	vCPUs that have it loaded, or are flushing it
  * @dead:	dropped while loaded
  * @pml4:	[0] kernel mode, [1] user mode
  * @pml5:	likewise, on hosts with five levels
@@ -141,6 +142,7 @@ struct pvhv_root {
 	u64 cr3;
 	u64 ctx_id;
 	u64 gen;
+	u64 later;
 	u64 id;
 	unsigned int users;
 	bool dead;
@@ -336,8 +338,11 @@ void pvhv_op_zap_entry(struct pvhv_mmu_op *op, struct pvhv_mmu_table *t, unsigne
 void pvhv_op_zap_table(struct pvhv_mmu_op *op, struct pvhv_mmu_table *t);
 void pvhv_op_publish(struct pvhv_mmu_op *op);
 void pvhv_op_finish(struct pvhv_mmu_op *op, bool live);
-int pvhv_flush_step(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, u64 first, u64 last,
-		    bool whole_tables, struct pvhv_mmu_flush *fl);
+int pvhv_flush_step(struct pvhv_mmu *mmu, struct pvhv_root *root, struct pvhv_mmu_stats *stats,
+		    u64 first, u64 last, bool whole_tables, struct pvhv_mmu_flush *fl);
+void pvhv_root_reach(struct pvhv_root *root, u64 gen);
+struct pvhv_root *pvhv_root_pin(struct pvhv_mmu *mmu, u64 ctx_id, u64 least_id);
+bool pvhv_root_unpin(struct pvhv_mmu *mmu, struct pvhv_root *root);
 bool pvhv_root_has_gen(struct pvhv_root *root, u64 gen);
 void pvhv_tree_zap(struct pvhv_mmu *mmu, struct pvhv_mmu_tree *tree, bool live);
 

@@ -105,6 +105,7 @@ static void root_clear(struct pvhv_mmu *mmu, struct pvhv_root *root)
 	}
 	root->ctx_id = 0;
 	root->gen = 0;
+	root->later = 0;
 	root->dead = false;
 }
 
@@ -159,6 +160,49 @@ static void root_put(struct pvhv_mmu *mmu, struct pvhv_root *root)
 	if (!WARN_ON_ONCE(!root->users) && --root->users)
 		return;
 	list_add_tail(&root->list, root->dead ? &mmu->dead : &mmu->idle);
+}
+
+/**
+ * pvhv_root_pin() - find a root by its name, so that it stays
+ * @mmu:	the domain's MMU
+ * @ctx_id:	its name
+ * @least_id:	its number at least
+ *
+ * Return: of several the one with the lowest number; NULL if there is none.
+ */
+struct pvhv_root *pvhv_root_pin(struct pvhv_mmu *mmu, u64 ctx_id, u64 least_id)
+{
+	struct pvhv_root *root, *found = NULL;
+
+	spin_lock(&mmu->roots_lock);
+	hlist_for_each_entry(root, root_bucket(mmu, ctx_id), hash)
+		if (root->ctx_id == ctx_id && root->id >= least_id &&
+		    (!found || root->id < found->id))
+			found = root;
+	if (found && !found->users++)
+		list_del_init(&found->list);
+	spin_unlock(&mmu->roots_lock);
+	return found;
+}
+
+/**
+ * pvhv_root_unpin() - it may go
+ * @mmu:	the domain's MMU
+ * @root:	of pvhv_root_pin()
+ *
+ * Return: there is one of the same name with a higher number.
+ */
+bool pvhv_root_unpin(struct pvhv_mmu *mmu, struct pvhv_root *root)
+{
+	struct pvhv_root *other;
+	bool more = false;
+
+	spin_lock(&mmu->roots_lock);
+	hlist_for_each_entry(other, root_bucket(mmu, root->ctx_id), hash)
+		more |= other->ctx_id == root->ctx_id && other->id > root->id;
+	root_put(mmu, root);
+	spin_unlock(&mmu->roots_lock);
+	return more;
 }
 
 /* Load the root; *@fresh: it maps nothing yet */
@@ -235,13 +279,10 @@ int pvhv_mmu_load_root(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, u64 cr3, 
 	root = mv->root;
 	if (ctx_id && pvhv_root_has_gen(root, tlb_gen))
 		return 0;
-	if (pvhv_flush_step(mmu, mv, 0, last, true, fl))
+	if (pvhv_flush_step(mmu, root, &mv->stats, 0, last, true, fl))
 		return 1;
-	if (ctx_id) {
-		spin_lock(&root->user.lock);
-		root->gen = max(root->gen, tlb_gen);
-		spin_unlock(&root->user.lock);
-	}
+	if (ctx_id)
+		pvhv_root_reach(root, tlb_gen);
 	return 0;
 }
 

@@ -128,14 +128,16 @@ struct pvhv_run {
  * struct pvhv_state - PVHV_GET_STATE on a domain
  * @state:	PVHV_STATE_xxx
  * @crash:	PVHV_CRASH_xxx when crashed
+ * @vcpus_up:	bit n: vCPU n is not down
+ * @reserved:	0
  * @message:	why it ended, in words; NUL-terminated, may hold guest's text
  *		(printable ASCII only)
- * @reserved:	0
  */
 struct pvhv_state {
 	__u32 state;
 	__u32 crash;
-	__u64 reserved[2];
+	__u64 vcpus_up;
+	__u64 reserved;
 	char  message[PVHV_MESSAGE_LEN];
 };
 
@@ -304,6 +306,8 @@ struct pvhv_device_list {
 #define PVHV_DEVICE_REMOVE	_IOW(PVHV_IOC, 0x17, struct pvhv_device_remove)
 #define PVHV_DEVICE_LIST	_IOWR(PVHV_IOC, 0x18, struct pvhv_device_list)
 #define PVHV_DEVICE_CHANGED	_IO(PVHV_IOC, 0x19)	/* argument: id; its file has a new size */
+/* argument: how many vCPUs the guest is asked to have online, of those that were created */
+#define PVHV_SET_VCPUS		_IO(PVHV_IOC, 0x1a)
 /* on a vCPU */
 #define PVHV_GET_REGS		_IOR(PVHV_IOC, 0x20, struct pvhv_vcpu_regs)
 #define PVHV_SET_REGS		_IOW(PVHV_IOC, 0x21, struct pvhv_vcpu_regs)

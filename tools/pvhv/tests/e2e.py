@@ -846,7 +846,7 @@ def no_such_domain(p):
 def help_and_version(p):
     r = p.cmd("help")
     commands = re.findall(rb"^  (\w+)  ", r.stdout, re.M)
-    check(len(commands) == 14 and r.returncode == 0, commands)
+    check(len(commands) == 15 and r.returncode == 0, commands)
     for command in commands:
         r = p.cmd("help", command.decode())
         check(r.returncode == 0 and r.stdout.startswith(b"usage: pvhv " + command), r)
@@ -968,6 +968,11 @@ def bad_requests(p):
     check(ask(s, b"regs 99\n")[0].startswith(b"error failed "), "vCPU 99")
     check(ask(s, b"regs -1\n")[0].startswith(b"error failed "), "vCPU -1")
     check(ask(s, b"regs\n")[0].startswith(b"error state "), "registers of a running vCPU")
+    for line in (b"cpus x", b"cpu-pin", b"cpu-pin 0", b"cpu-pin 0,", b"cpu-pin ,0", b"cpu-pin 1,0",
+                 b"cpu-pin -1,0", b"cpu-pin " + b"9" * 100 + b",0", b"cpu-pin 0,0-", b"cpu-pin 0,8192",
+                 b"cpu-pin 0," + b"0," * 3000, b"cpu-set", b"cpu-set 0", b"cpu-set 2", b"cpu-set -1",
+                 b"cpu-set 65", b"cpu-set 99999999999999999999"):
+        check(ask(s, line + b"\n")[0].startswith(b"error failed "), line)
     check(ask(s, b"info\n")[-1] == b"ok\n", "info")
     # several at once, and one byte at a time
     s.sendall(b"info\nstats\nnonsense\ninfo\n")
@@ -1474,6 +1479,159 @@ def disk_and_net_usage(p):
             (["net", "attach", "--json", "g"], b"attach has no option --json"),
             (["disk", "resize", "g"], b"give a domain and one of its disks")):
         one_line(p.cmd(*args), 1, words)
+
+
+# -- vCPUs
+
+
+def cpus(p):
+    return json.loads(p.cmd("cpu", "list", "--json", "g").stdout)
+
+
+def states(p):
+    return [c["state"] for c in cpus(p)]
+
+
+def pinned_to(p):
+    """Where the thread of each vCPU may run, as the kernel says"""
+    return [os.sched_getaffinity(c["tid"]) for c in cpus(p)]
+
+
+@test
+def cpus_are_listed(p):
+    g = p.start("--cpus", "2,max=3")
+    read_until(g.stdout, b"cmdline")
+    found = cpus(p)
+    check([c["vcpu"] for c in found] == [0, 1, 2], found)
+    check([c["state"] for c in found] == ["up", "up", "down"], found)
+    for c in found:
+        comm = open("/proc/%d/task/%d/comm" % (g.pid, c["tid"])).read()
+        check(comm == "pvhv-vcpu%d\n" % c["vcpu"], comm)
+        check(c["cpu"] in os.sched_getaffinity(c["tid"]) and c["time_ms"] < 10000, c)
+        listed = subprocess.run(["taskset", "-pc", str(c["tid"])], capture_output=True).stdout
+        check(listed.endswith((": %s\n" % c["affinity"]).encode()), listed, c)
+    rows = [r.split() for r in p.cmd("cpu", "list", "g").stdout.decode().splitlines()]
+    check(rows[0] == ["VCPU", "STATE", "TID", "CPU", "SECONDS", "AFFINITY"] and len(rows) == 4, rows)
+    check(rows[3][:3] == ["2", "down", str(found[2]["tid"])], rows)
+    check(re.fullmatch(r"\d+\.\d{3}", rows[3][4]) and rows[3][5] == found[2]["affinity"], rows)
+    p.cmd("pause", "g")
+    check(states(p) == ["up", "up", "down"], states(p))
+    info = json.loads(p.cmd("info", "--json", "g").stdout)
+    check(info["vcpus"] == 2 and info["max_vcpus"] == 3, info)
+    p.cmd("kill", "g")
+    ended(g, 4)
+
+
+@test
+def number_of_cpus_is_set(p):
+    g = p.start("--cpus", "2,max=4")
+    read_until(g.stdout, b"cmdline")
+    for n in (4, 1, 1, 3):
+        r = p.cmd("cpu", "set", "g", str(n))
+        check(r.returncode == 0 and not r.stderr and not r.stdout, r)
+        check(states(p) == n * ["up"] + (4 - n) * ["down"], n, states(p))
+    one_line(p.cmd("cpu", "set", "g", "5"), 1,
+             b"g: the domain has at most 4 vCPUs: start it with --cpus 3,max=5")
+    tell(g, b"lazy", b"lazy now")
+    one_line(p.cmd("cpu", "set", "--timeout", "0.5", "g", "2"), 1,
+             b"g: vCPUs up after 1 s: 3, not 2; the guest's log may tell why")
+    check(p.cmd("cpu", "set", "--timeout", "0", "g", "1").returncode == 0, "no waiting")
+    check(states(p).count("up") == 3, states(p))
+    r = subprocess.Popen([PVHV, "cpu", "set", "g", "4"], env=p.env)
+    time.sleep(0.5)
+    check(r.poll() is None, "it did not wait")
+    tell(g, b"diligent", b"diligent now")
+    check(r.wait(TIMEOUT) == 0 and states(p).count("up") == 4, states(p))
+    p.cmd("pause", "g")
+    one_line(p.cmd("cpu", "set", "--timeout", "0.5", "g", "2"), 1, b"g: vCPUs up after 1 s: 4, not 2",
+             b"; it is paused: pvhv resume lets it go on")
+    p.cmd("resume", "g")
+    until(lambda: states(p).count("up") == 2, "what was asked for in a pause")
+    # as many as were asked for last
+    tell(g, b"reboot")
+    check(b"boot 2" in read_until(g.stdout, b"cmdline"), "no reboot")
+    check(states(p) == ["up", "up", "down", "down"], states(p))
+    tell(g, b"lazy", b"lazy now")
+    r = subprocess.Popen([PVHV, "cpu", "set", "g", "4"], env=p.env, stderr=subprocess.PIPE)
+    time.sleep(0.5)
+    p.cmd("kill", "g")
+    check(r.wait(TIMEOUT) == 1 and r.stderr.read().count(b"\n") == 1, "the end while it waits")
+    r.stderr.close()
+    ended(g, 4)
+
+
+@test
+def cpus_are_pinned(p):
+    ours = os.sched_getaffinity(0)
+    first, last = {min(ours)}, {max(ours)}
+    g = p.start("--cpus", "1,max=3")
+    read_until(g.stdout, b"cmdline")
+    check(pinned_to(p) == [ours, ours, ours], pinned_to(p))
+    check(p.cmd("cpu", "pin", "g", "1", str(max(ours))).returncode == 0, "pin")
+    check(pinned_to(p) == [ours, last, ours] and cpus(p)[1]["affinity"] == str(max(ours)), cpus(p))
+    r = p.cmd("cpu", "pin", "g", "all", "%d,%d-%d" % (2 * (min(ours),) + (min(ours),)))
+    check(r.returncode == 0 and not r.stderr, r)
+    check(pinned_to(p) == [first, first, first], pinned_to(p))
+    check(p.cmd("cpu", "pin", "g", "2", "all").returncode == 0, "unpin")
+    check(pinned_to(p) == [first, first, ours], pinned_to(p))
+    before = [c["tid"] for c in cpus(p)]
+    tell(g, b"reboot")
+    check(b"boot 2" in read_until(g.stdout, b"cmdline"), "no reboot")
+    check(not set(before) & {c["tid"] for c in cpus(p)}, "the same threads")
+    check(pinned_to(p) == [first, first, ours], pinned_to(p))
+    for args, words in (
+            (["3", "0"], b"g: there is no vCPU 3: give 0 to 2 or all"),
+            (["0", "8000"], b"g: CPU 8000 of the host does not exist: give some of "),
+            (["0", "%d,8000" % max(ours)], b"g: CPU 8000 of the host does not exist")):
+        one_line(p.cmd("cpu", "pin", "g", *args), 1, words)
+    check(pinned_to(p) == [first, first, ours], pinned_to(p))
+    p.cmd("kill", "g")
+    ended(g, 4)
+
+
+@test
+def cpus_of_a_crashed_domain(p):
+    g = p.start("--on-crash", "preserve", "--cpus", "2", do=["crash:oh_no"])
+    read_until(g.stderr, b"pvhv kill g ends it")
+    for args in (["list", "g"], ["pin", "g", "all", "0"], ["set", "g", "1"]):
+        one_line(p.cmd("cpu", *args), 1, b"g: the domain has ended (crashed)")
+    p.cmd("kill", "g")
+    ended(g, 3)
+
+
+@test
+def several_vcpus_end(p):
+    r = p.run("--cpus", "4", do=["flood:10", "once:reboot", "poweroff"])
+    check(r.returncode == 0 and b"boot 2" in r.stdout, r)
+    one_line(p.run("--cpus", "4", env={"PVHV_FAKE": "run-fails"}), 2, b"cannot run: Bad address")
+    no_leftovers(p)
+
+
+@test
+def cpu_usage(p):
+    for args, words in (
+            ([], b"give list, pin or set"),
+            (["unplug", "g"], b"'unplug' is not list, pin or set"),
+            (["list"], b"give the NAME"),
+            (["list", "../g"], b"is no name"),
+            (["list", "g", "x"], b"unknown argument x"),
+            (["list", "g"], b"g: no domain of this name"),
+            (["list", "--timeout", "1", "g"], b"list has no option --timeout"),
+            (["pin", "--json", "g", "0", "0"], b"pin has no option --json"),
+            (["pin", "g", "0"], b"give a domain, one of its vCPUs or all, and CPUs"),
+            (["pin", "g", "0", "0", "0"], b"unknown argument 0"),
+            (["pin", "g", "64", "0"], b"'64' is no vCPU: give its number or all"),
+            (["pin", "g", "0,1", "0"], b"'0,1' is no vCPU"),
+            (["pin", "g", "0", "0-"], b"'0-' is not a list of CPUs, such as 0-3,6"),
+            (["pin", "g", "0", "0 1"], b"'0 1' is not a list of CPUs"),
+            (["set", "g"], b"give a domain and a number of vCPUs"),
+            (["set", "g", "0"], b"'0': give a number of vCPUs, 1 to 64"),
+            (["set", "g", "65"], b"'65': give a number of vCPUs"),
+            (["set", "g", "many"], b"'many': give a number of vCPUs"),
+            (["set", "--timeout", "x", "g", "1"], b"--timeout 'x': give seconds"),
+            (["set", "--json", "g", "1"], b"set has no option --json"),
+            (["set", "g", "1"], b"g: no domain of this name")):
+        one_line(p.cmd("cpu", *args), 1, words)
 
 
 def main():

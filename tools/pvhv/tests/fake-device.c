@@ -19,6 +19,7 @@
  *	deaf        ignore requests to power off
  *	devices     print what there is
  *	hold        do not let go of devices; release: do
+ *	lazy        let the number of CPUs be; diligent: do what is asked for
  *
  * Other lines are answered with "you said: LINE".
  */
@@ -49,21 +50,29 @@ enum fake_kind { FAKE_NONE, FAKE_DEVICE, FAKE_DOMAIN, FAKE_VCPU };
 #define MAX_FD 1024
 
 static enum fake_kind kind[MAX_FD];
+static unsigned int vcpu_of[MAX_FD];	/* FAKE_VCPU: its number */
 
 static struct fake_domain {
 	pthread_mutex_t lock;
 	int kick;		/* eventfd: look at the flags */
 	int done;		/* eventfd: the guest has ended */
 	pthread_t guest;
-	atomic_bool in_run;
 	int guest_end, host_end;
 	u8 *ram;
 	u64 size;
 	u32 state, crash;
 	char message[PVHV_MESSAGE_LEN];
-	bool killed, paused, poweroff_asked, deaf, interrupted, ended;
+	bool killed, paused, poweroff_asked, deaf, ended;
 	struct pvhv_vcpu_regs regs;
 	bool have_regs;
+	struct fake_vcpu {
+		atomic_bool in_run;
+		bool interrupted;
+	} vcpu[PVHV_MAX_VCPUS];
+	u32 nr_vcpus, wanted;
+	u64 up;			/* bit n: vCPU n */
+	u64 wish_ms;		/* when the guest does what is wanted; 0: it has */
+	bool lazy;
 	u64 runs, bytes_out, bytes_in;
 	char line[256];
 	size_t line_len;
@@ -126,6 +135,32 @@ static void end(u32 state)
 	pthread_mutex_unlock(&dom.lock);
 }
 
+/* A guest takes a moment. */
+#define WISH_MS 200
+
+static u64 first_vcpus(u32 nr)
+{
+	return ~0ULL >> (64 - nr);
+}
+
+static int wish_timeout(void)
+{
+	u64 now = monotonic_ms();
+
+	if (!dom.wish_ms || dom.lazy)
+		return -1;
+	return dom.wish_ms > now ? dom.wish_ms - now : 0;
+}
+
+/* The lock is held */
+static void do_wish(void)
+{
+	if (wish_timeout())
+		return;
+	dom.up = first_vcpus(dom.wanted);
+	dom.wish_ms = 0;
+}
+
 /* Wait for a kick or, if wanted, the console; false: the domain has ended */
 static bool guest_wait(short console_events)
 {
@@ -139,11 +174,13 @@ static bool guest_wait(short console_events)
 	do {
 		paused = dom.paused;
 		pfd[1].fd = paused ? -1 : dom.guest_end;
-		poll(pfd, 2, -1);
+		poll(pfd, 2, paused ? -1 : wish_timeout());
 		if (pfd[0].revents && read(dom.kick, &count, sizeof(count)) < 0)
 			abort();
 		pthread_mutex_lock(&dom.lock);
 		paused = dom.paused;
+		if (!paused)
+			do_wish();
 		asked = dom.poweroff_asked && !dom.deaf;
 		if (dom.killed && !dom.ended) {
 			dom.ended = true;
@@ -428,6 +465,9 @@ static void obey(const char *word)
 		let_go();
 		pthread_mutex_unlock(&dom.lock);
 		print("released\r\n");
+	} else if (!strcmp(word, "lazy") || !strcmp(word, "diligent")) {
+		dom.lazy = !strcmp(word, "lazy");
+		printn("%s now\r\n", word);
 	} else if (!strcmp(word, "deaf")) {
 		dom.deaf = true;
 	} else if (!strncmp(word, "crash:", 6)) {
@@ -458,12 +498,15 @@ static void start_guest(void)
 
 	if (si->magic != PVHV_START_MAGIC || si->version != PVHV_ABI_VERSION ||
 	    si->size != sizeof(*si) || strlen(cmdline) != si->cmdline_len ||
+	    si->nr_vcpus != dom.nr_vcpus || !si->nr_vcpus_boot ||
+	    si->nr_vcpus_boot > si->nr_vcpus ||
 	    si->nr_memmap != 1 || map->type != PVHV_MEM_RAM || si->tsc_khz != 1234567)
 		abort();
 	for (i = 0; i < sizeof(si->rng_seed); i++)
 		any |= si->rng_seed[i];
 	if (!any)
 		abort();
+	dom.up = first_vcpus(si->nr_vcpus_boot);
 	printn("fake guest: boot %u entry %llx root %llx ram %llx-%llx initrd %llx+%llx\r\n",
 	       nr_created, dom.regs.rip, dom.regs.cr3, map->addr, map->addr + map->size,
 	       si->initrd, si->initrd_len);
@@ -511,36 +554,41 @@ static void *guest_thread(void *arg)
 	return arg;
 }
 
-static int vcpu_run(struct pvhv_run *run)
+/* vCPU 0 is the guest, the others only wait for its end. */
+static int vcpu_run(unsigned int nr, struct pvhv_run *run)
 {
+	struct fake_vcpu *v = &dom.vcpu[nr];
 	struct pollfd pfd = { .fd = dom.done, .events = POLLIN };
 	sigset_t all, old;
 
-	if (!dom.have_regs)
+	if (!nr && !dom.have_regs)
 		return -EINVAL;
+	pthread_mutex_lock(&dom.lock);
 	dom.runs++;
-	if (!dom.interrupted) {
-		dom.interrupted = true;
+	pthread_mutex_unlock(&dom.lock);
+	if (!v->interrupted) {
+		v->interrupted = true;
 		return -EINTR;
 	}
 	if (fake_is("run-fails"))
 		return -EFAULT;
 	pthread_mutex_lock(&dom.lock);
-	if (dom.state == PVHV_STATE_CREATED) {
+	if (!nr && dom.state == PVHV_STATE_CREATED) {
 		dom.state = PVHV_STATE_RUNNING;
 		sigfillset(&all);
 		pthread_sigmask(SIG_SETMASK, &all, &old);
 		pthread_create(&dom.guest, NULL, guest_thread, NULL);
 		pthread_sigmask(SIG_SETMASK, &old, NULL);
 	}
-	dom.in_run = true;
+	v->in_run = true;
 	pthread_mutex_unlock(&dom.lock);
 	if (poll(&pfd, 1, -1) < 0) {
-		dom.in_run = false;
+		v->in_run = false;
 		return -EINTR;
 	}
-	dom.in_run = false;
-	pthread_join(dom.guest, NULL);
+	v->in_run = false;
+	if (!nr)
+		pthread_join(dom.guest, NULL);
 	run->exit = PVHV_EXIT_ENDED;
 	return 0;
 }
@@ -592,6 +640,9 @@ static int control(unsigned int what)
 		dom.paused = false;
 		if (dom.state == PVHV_STATE_RUNNING && dom.ended)
 			dom.state = PVHV_STATE_KILLED;
+		/* no guest that would tell the vCPUs */
+		if (dom.state == PVHV_STATE_CREATED && write(dom.done, &one, sizeof(one)) < 0)
+			abort();
 	} else if (what == PVHV_CONTROL_POWEROFF) {
 		dom.poweroff_asked = true;
 	} else {
@@ -609,9 +660,42 @@ static int get_state(struct pvhv_state *state)
 	memset(state, 0, sizeof(*state));
 	state->state = dom.state;
 	state->crash = dom.crash;
+	state->vcpus_up = dom.up;
 	memcpy(state->message, dom.message, sizeof(state->message));
 	pthread_mutex_unlock(&dom.lock);
 	return 0;
+}
+
+static int create_vcpu(unsigned long nr)
+{
+	int fd;
+
+	if (nr >= PVHV_MAX_VCPUS)
+		return -EINVAL;
+	fd = new_fd(FAKE_VCPU);
+	vcpu_of[fd] = nr;
+	dom.nr_vcpus++;
+	return fd;
+}
+
+static int set_vcpus(unsigned long nr)
+{
+	u64 one = 1;
+	int rc = 0;
+
+	pthread_mutex_lock(&dom.lock);
+	if (dom.state >= PVHV_STATE_POWEROFF)
+		rc = -ESRCH;
+	else if (!nr || nr > dom.nr_vcpus)
+		rc = -EINVAL;
+	if (!rc) {
+		dom.wanted = nr;
+		dom.wish_ms = monotonic_ms() + WISH_MS;
+	}
+	pthread_mutex_unlock(&dom.lock);
+	if (!rc && write(dom.kick, &one, sizeof(one)) < 0)
+		abort();
+	return rc;
 }
 
 static int get_stats(struct pvhv_stats *arg)
@@ -642,7 +726,7 @@ static int device_request(unsigned long request, void *arg)
 	info->api_version = PVHV_API_VERSION + fake_is("other-version");
 	info->abi_version = PVHV_ABI_VERSION;
 	info->tsc_khz = 1234567;
-	info->max_vcpus = 1;
+	info->max_vcpus = PVHV_MAX_VCPUS;
 	return 0;
 }
 
@@ -658,11 +742,13 @@ static int domain_request(unsigned long request, unsigned long arg)
 		dom.size = memory->size;
 		return 0;
 	case PVHV_CREATE_VCPU:
-		return arg == 0 ? new_fd(FAKE_VCPU) : -EINVAL;
+		return create_vcpu(arg);
 	case PVHV_GET_CONSOLE:
 		return dup(dom.host_end);
 	case PVHV_CONTROL:
 		return control(arg);
+	case PVHV_SET_VCPUS:
+		return set_vcpus(arg);
 	case PVHV_GET_STATE:
 		return get_state((void *)arg);
 	case PVHV_GET_STATS:
@@ -676,7 +762,7 @@ static int domain_request(unsigned long request, unsigned long arg)
 	return -ENOTTY;
 }
 
-static int vcpu_request(unsigned long request, void *arg)
+static int vcpu_request(unsigned int nr, unsigned long request, void *arg)
 {
 	switch (request) {
 	case PVHV_SET_REGS:
@@ -684,12 +770,12 @@ static int vcpu_request(unsigned long request, void *arg)
 		dom.have_regs = true;
 		return 0;
 	case PVHV_GET_REGS:
-		if (dom.in_run)
+		if (dom.vcpu[nr].in_run)
 			return -EBUSY;
 		*(struct pvhv_vcpu_regs *)arg = dom.regs;
 		return 0;
 	case PVHV_RUN:
-		return vcpu_run(arg);
+		return vcpu_run(nr, arg);
 	}
 	return -ENOTTY;
 }
@@ -702,7 +788,7 @@ int device_ioctl(int fd, unsigned long request, unsigned long arg)
 	case FAKE_DOMAIN:
 		return domain_request(request, arg);
 	case FAKE_VCPU:
-		return vcpu_request(request, (void *)arg);
+		return vcpu_request(vcpu_of[fd], request, (void *)arg);
 	default:
 		return -EBADF;
 	}

@@ -52,6 +52,7 @@ int main(void)
 		{ "term", test_term },
 		{ "host", test_host },
 		{ "spec", test_spec },
+		{ "cpulist", test_cpulist },
 	};
 	unsigned long bad_groups = 0;
 	size_t i;

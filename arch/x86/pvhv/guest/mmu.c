@@ -23,6 +23,7 @@
 #include <asm/paravirt.h>
 #include <asm/pgtable.h>
 #include <asm/pvhv.h>
+#include <asm/tlb.h>
 #include <asm/tlbflush.h>
 
 #include "guest.h"
@@ -102,9 +103,39 @@ void pvhv_flush_user_all(u64 tlb_gen)
 	pvhv_hypercall2(PVHV_HC_FLUSH_ALL, tlb_gen, PVHV_FLUSH_USER);
 }
 
+/* On all CPUs: they share its shadow. */
 void pvhv_flush_kernel_range(unsigned long start, unsigned long end)
 {
-	pvhv_hypercall4(PVHV_HC_FLUSH_RANGE, start & PAGE_MASK, PAGE_ALIGN(end), 0, 0);
+	if (end == TLB_FLUSH_ALL)
+		pvhv_hypercall2(PVHV_HC_FLUSH_ALL, 0, PVHV_FLUSH_KERNEL | PVHV_FLUSH_EVERYWHERE);
+	else
+		pvhv_hypercall4(PVHV_HC_FLUSH_RANGE, start & PAGE_MASK, PAGE_ALIGN(end), 0,
+				PVHV_FLUSH_EVERYWHERE);
+}
+
+/*
+ * Like page tables in a CPU's caches, their shadow is shared: one hypercall makes it agree
+ * and sees to it that no vCPU uses what its TLB had before, whether it runs or not. So nobody
+ * is interrupted here. What the other CPUs note of their own flushes (tlb_gen) stays behind;
+ * they catch up when they load the address space again, which the hypervisor knows to be
+ * current.
+ */
+static void pvhv_flush_tlb_multi(const struct cpumask *cpus, const struct flush_tlb_info *info)
+{
+	bool all = info->end == TLB_FLUSH_ALL;
+
+	/* of several address spaces: each CPU flushes what it has loaded */
+	if (!info->mm) {
+		native_flush_tlb_multi(cpus, info);
+		return;
+	}
+	pvhv_hypercall4(PVHV_HC_FLUSH_MM, info->mm->context.ctx_id,
+			(all ? 0 : info->start & PAGE_MASK) |
+			(info->freed_tables ? PVHV_FLUSH_FREED_TABLES : 0),
+			all ? 0 : PAGE_ALIGN(info->end), info->new_tlb_gen);
+	if (info->mm == this_cpu_read(cpu_tlbstate.loaded_mm))
+		this_cpu_cmpxchg(cpu_tlbstate.ctxs[0].tlb_gen, info->new_tlb_gen - 1,
+				 info->new_tlb_gen);
 }
 
 /* No CPU has it loaded any more, not even lazily. */
@@ -157,5 +188,8 @@ void __init pvhv_mmu_init(void)
 	pv_ops.mmu.flush_tlb_user = pvhv_flush_tlb_user;
 	pv_ops.mmu.flush_tlb_kernel = pvhv_flush_tlb_kernel;
 	pv_ops.mmu.flush_tlb_one_user = pvhv_flush_tlb_one;
+	pv_ops.mmu.flush_tlb_multi = pvhv_flush_tlb_multi;
+	/* What walks tables with interrupts off is not waited for by a flush without IPIs. */
+	pv_ops.mmu.tlb_remove_table = tlb_remove_table;
 	pv_ops.mmu.pgd_free = pvhv_pgd_free;
 }

@@ -7,13 +7,17 @@
  * hypercall, and stopping it another one. A vCPU spins for a lock only for a while, then
  * it sleeps until it is kicked: who holds the lock may not be running.
  */
+#define pr_fmt(fmt) "pvhv: " fmt
+
 #include <linux/cpu.h>
 #include <linux/delay.h>
+#include <linux/err.h>
 #include <linux/hardirq.h>
 #include <linux/init.h>
 #include <linux/jiffies.h>
 #include <linux/kernel.h>
 #include <linux/smp.h>
+#include <linux/workqueue.h>
 
 #include <asm/apic.h>
 #include <asm/cpu.h>
@@ -69,6 +73,7 @@ static int pvhv_wakeup_cpu(int apicid, unsigned long start_ip)
 {
 	/* Aligned to its size, so that it lies within one page. One CPU starts at a time. */
 	static struct pvhv_vcpu_start start __aligned(64);
+	unsigned int tries = 1000000;
 	long ret;
 
 	BUILD_BUG_ON(sizeof(start) != 64);
@@ -80,7 +85,7 @@ static int pvhv_wakeup_cpu(int apicid, unsigned long start_ip)
 	};
 	/* It has reported its death before it stopped. */
 	while ((ret = pvhv_hypercall2(PVHV_HC_VCPU_UP, apicid, __pa_symbol(&start))) ==
-	       -PVHV_EBUSY)
+	       -PVHV_EBUSY && tries--)
 		pvhv_hypercall0(PVHV_HC_YIELD);
 	return ret;
 }
@@ -93,6 +98,49 @@ static void pvhv_play_dead(void)
 	for (;;)
 		pvhv_hypercall0(PVHV_HC_VCPU_DOWN);
 }
+
+static void pvhv_set_online(unsigned int cpu, bool online)
+{
+	int err = 0;
+
+	if (cpu_online(cpu) != online)
+		err = online ? add_cpu(cpu) : remove_cpu(cpu);
+	if (err < 0)
+		pr_warn("CPU %u cannot be turned %s: %pe\n", cpu, online ? "on" : "off",
+			ERR_PTR(err));
+}
+
+/* The owner wants another number of them: the lowest-numbered ones, so always CPU 0. */
+static void pvhv_adjust_cpus(struct work_struct *work)
+{
+	long wanted = pvhv_hypercall0(PVHV_HC_GET_VCPUS);
+	unsigned int cpu;
+
+	/* It has not said, or it is an older hypervisor. */
+	if (wanted <= 0)
+		return;
+	for_each_present_cpu(cpu)
+		pvhv_set_online(cpu, cpu < wanted);
+}
+
+static DECLARE_WORK(pvhv_cpus_work, pvhv_adjust_cpus);
+
+static void pvhv_cpus_request(void)
+{
+	/* Of no CPU: it turns off those that a work may be bound to. */
+	queue_work(system_unbound_wq, &pvhv_cpus_work);
+}
+
+static int __init pvhv_cpus_init(void)
+{
+	if (!pvhv_guest())
+		return 0;
+	/* In this order, so that no wish is missed between them */
+	pvhv_set_cause_handler(PVHV_CAUSE_VCPUS, pvhv_cpus_request);
+	pvhv_cpus_request();
+	return 0;
+}
+device_initcall(pvhv_cpus_init);
 #endif
 
 #ifdef CONFIG_PARAVIRT_SPINLOCKS
@@ -101,8 +149,16 @@ static void pvhv_lock_wait(u8 *ptr, u8 val)
 	/* In an NMI the kick may be meant for the wait that it interrupted. */
 	if (in_nmi())
 		return;
+	if (irqs_disabled()) {
+		if (READ_ONCE(*ptr) == val)
+			pvhv_hypercall1(PVHV_HC_WAIT, 0);
+		return;
+	}
+	/* Else an interrupt's own wait could take the kick, between the look and the wait. */
+	local_irq_disable();
 	if (READ_ONCE(*ptr) == val)
-		pvhv_hypercall0(PVHV_HC_WAIT);
+		pvhv_hypercall1(PVHV_HC_WAIT, PVHV_WAIT_ENABLE);
+	local_irq_enable();
 }
 
 static void pvhv_lock_kick(int cpu)

@@ -353,5 +353,8 @@ enum pvhv_next pvhv_emulate(struct pvhv_vcpu *v, u64 error_code)
 	v->stats.exit_emulate++;
 	v->regs->ip += in.pos;
 	v->regs->vec = SW_VEC_DONE;
-	return ret == 2 ? PVHV_SLEEP : PVHV_CONTINUE;
+	if (ret != 2)
+		return PVHV_CONTINUE;
+	/* With VIF 0 a pending interrupt does not end it, or a CPU that stops for ever spins. */
+	return v->page && !READ_ONCE(v->page->vif) ? PVHV_WAIT : PVHV_SLEEP;
 }

@@ -617,6 +617,7 @@ static void choose_cr3(struct pvhv_vcpu *v, struct pvhv_area *a)
 	struct pvhv_pcid *p;
 	int i, pcid;
 
+	WRITE_ONCE(v->tlb_gen, gen);
 	if (!use_pcid) {
 		/* PGE is off: every write of CR3 flushes everything. */
 		g->kernel_cr3 = kernel;

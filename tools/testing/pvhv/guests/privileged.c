@@ -125,21 +125,33 @@ TEST(kernel_sti_delivers)
 	check_eq(irq_count[PVHV_VECTOR_TIMER], before + 1, "number of interrupts after STI");
 }
 
+static bool set_timer_again(struct regs *regs, bool user)
+{
+	(void)user;
+	if (regs->vector == PVHV_VECTOR_TIMER)
+		hc_set_timer(now() + 2000000);
+	return false;
+}
+
 TEST(kernel_hlt)
 {
 	u64 before = irq_count[PVHV_VECTOR_TIMER], t;
 
-	/* VIF is clear so that the timer cannot fire before HLT; it wakes it all the same */
 	irq_disable();
+	/* The first interrupt may come before HLT. */
+	event_hook = set_timer_again;
 	t = now();
 	hc_set_timer(t + 2000000);
+	irq_enable();
 	TRY("hlt");
+	irq_disable();
+	event_hook = NULL;
 	check_no_trap("hlt");
 	check(now() >= t + 2000000, "HLT ended early");
-	check_eq(irq_count[PVHV_VECTOR_TIMER], before, "number of timer interrupts with VIF clear");
+	check(irq_count[PVHV_VECTOR_TIMER] > before, "there was no timer interrupt");
+	hc_halt();
 	irq_enable();
 	irq_disable();
-	check_eq(irq_count[PVHV_VECTOR_TIMER], before + 1, "number of timer interrupts");
 }
 
 TEST(kernel_io)

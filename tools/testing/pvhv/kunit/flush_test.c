@@ -6,6 +6,7 @@
 #include "testvm.h"
 
 #define PAGES 20
+#define CTX 1
 
 static struct testvm *process(struct kunit *test, u64 *cr3, u64 flags)
 {
@@ -14,7 +15,7 @@ static struct testvm *process(struct kunit *test, u64 *cr3, u64 flags)
 
 	*cr3 = testvm_new_table(vm);
 	testvm_map_range(vm, *cr3, USER_VA, DATA_GFN, PAGES, flags);
-	testvm_load(vm, *cr3, 1, 1);
+	testvm_load(vm, *cr3, CTX, 1);
 	for (i = 0; i < PAGES; i++)
 		EXPECT_OK(vm, USER_VA + i * PAGE_SIZE, UR);
 	return vm;
@@ -124,6 +125,98 @@ static void flush_late(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, (testvm_hw_pte(vm, vm->v, USER_VA, true) & PT_ADDR) >> 12,
 			testvm_gfn(vm, DATA_GFN + 200)->pfn);
 	testvm_check_agrees(vm);
+	testvm_destroy(vm);
+}
+
+/* By name, from a vCPU that has another address space loaded */
+static void flush_by_name(struct kunit *test)
+{
+	struct testvm *vm;
+	u64 cr3, other;
+
+	vm = process(test, &cr3, G_RW);
+	other = testvm_new_table(vm);
+	vm->v = &vm->mv[1];
+	KUNIT_ASSERT_EQ(test, 0, pvhv_mmu_topup(&vm->mmu, vm->v));
+	testvm_load(vm, other, CTX + 1, 1);
+	set_range(vm, cr3, 0, 4, PT_W, 0);
+	testvm_flush_mm(vm, CTX, USER_VA, USER_VA + 4 * PAGE_SIZE, 2, 0);
+	KUNIT_EXPECT_EQ(test, vm->root_flushes, 1U);
+	KUNIT_EXPECT_EQ(test, vm->v->stats.narrowed, 4ULL);
+	vm->v = &vm->mv[0];
+	EXPECT_HW(vm, USER_VA + 3 * PAGE_SIZE, UW, false);
+	EXPECT_HW(vm, USER_VA + 4 * PAGE_SIZE, UW, true);
+	testvm_check_agrees(vm);
+
+	/* nothing to do, but another vCPU may have done it just now */
+	testvm_flush_mm(vm, CTX, USER_VA, USER_VA + 4 * PAGE_SIZE, 2, 0);
+	KUNIT_EXPECT_EQ(test, vm->root_flushes, 2U);
+
+	/* all of it, while it is loaded nowhere */
+	testvm_load(vm, other, CTX + 1, 1);
+	set_range(vm, cr3, 0, PAGES, PT_W, 0);
+	testvm_flush_mm(vm, CTX, 0, 0, 3, 0);
+	KUNIT_EXPECT_EQ(test, vm->root_flushes, 3U);
+	testvm_load(vm, cr3, CTX, 3);
+	EXPECT_HW(vm, USER_VA + (PAGES - 1) * PAGE_SIZE, UW, false);
+	EXPECT_HW(vm, USER_VA + (PAGES - 1) * PAGE_SIZE, UR, true);
+	testvm_check_agrees(vm);
+
+	/* nobody's, and what is dropped while it is loaded */
+	testvm_flush_mm(vm, CTX + 7, 0, 0, 3, 0);
+	pvhv_mmu_mm_drop(&vm->mmu, CTX);
+	testvm_flush_mm(vm, CTX, 0, 0, 4, 0);
+	KUNIT_EXPECT_EQ(test, vm->root_flushes, 3U);
+	testvm_destroy(vm);
+}
+
+/* Two page tables of one name: both */
+static void flush_two_tables(struct kunit *test)
+{
+	struct testvm *vm;
+	u64 cr3, other;
+
+	vm = process(test, &cr3, G_RW);
+	other = testvm_new_table(vm);
+	testvm_map_range(vm, other, USER_VA, DATA_GFN, 4, G_RW);
+	testvm_load(vm, other, CTX, 1);
+	EXPECT_OK(vm, USER_VA, UW);
+	set_range(vm, cr3, 0, 1, PT_W, 0);
+	set_range(vm, other, 0, 1, PT_W, 0);
+	testvm_flush_mm(vm, CTX, USER_VA, USER_VA + PAGE_SIZE, 2, 0);
+	KUNIT_EXPECT_EQ(test, vm->root_flushes, 2U);
+	EXPECT_HW(vm, USER_VA, UW, false);
+	testvm_load(vm, cr3, CTX, 2);
+	EXPECT_HW(vm, USER_VA, UW, false);
+	EXPECT_HW(vm, USER_VA + PAGE_SIZE, UW, true);
+	testvm_destroy(vm);
+}
+
+/* Flushes of several vCPUs arrive in any order; when all have, a load has nothing to do. */
+static void flush_out_of_order(struct kunit *test)
+{
+	static const u8 order[] = { 4, 3, 2, 6, 5, 7, 70, 8 };
+	struct testvm *vm;
+	unsigned int i;
+	u64 cr3, resyncs;
+
+	vm = process(test, &cr3, G_RW);
+	for (i = 0; i < ARRAY_SIZE(order); i++)
+		testvm_flush_mm(vm, CTX, USER_VA, USER_VA + PAGE_SIZE, order[i], 0);
+	resyncs = vm->v->stats.resyncs;
+	testvm_load(vm, cr3, CTX, 8);
+	KUNIT_EXPECT_EQ(test, vm->v->stats.resyncs, resyncs);
+	/* one is missing */
+	testvm_flush_mm(vm, CTX, USER_VA, USER_VA + PAGE_SIZE, 10, 0);
+	resyncs = vm->v->stats.resyncs;
+	testvm_load(vm, cr3, CTX, 9);
+	KUNIT_EXPECT_GT(test, vm->v->stats.resyncs, resyncs);
+	/* and was compared with the rest, so 10 is reached, too; 70 was too far ahead */
+	resyncs = vm->v->stats.resyncs;
+	testvm_load(vm, cr3, CTX, 10);
+	KUNIT_EXPECT_EQ(test, vm->v->stats.resyncs, resyncs);
+	testvm_load(vm, cr3, CTX, 70);
+	KUNIT_EXPECT_GT(test, vm->v->stats.resyncs, resyncs);
 	testvm_destroy(vm);
 }
 
@@ -470,6 +563,9 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(flush_fork),
 	KUNIT_CASE(flush_cow),
 	KUNIT_CASE(flush_late),
+	KUNIT_CASE(flush_by_name),
+	KUNIT_CASE(flush_two_tables),
+	KUNIT_CASE(flush_out_of_order),
 	KUNIT_CASE(flush_mprotect),
 	KUNIT_CASE(flush_exact_range),
 	KUNIT_CASE(flush_munmap),

@@ -87,12 +87,45 @@ static void flush_range(struct kunit *test)
 	}
 	for (bit = 0; bit < 64; bit++)
 		KUNIT_EXPECT_EQ(test, pvhv_flush_range_args_ok((u64[4]) { 0, 1, 0, BIT_ULL(bit) }),
-				BIT_ULL(bit) == PVHV_FLUSH_FREED_TABLES);
+				BIT_ULL(bit) == PVHV_FLUSH_FREED_TABLES ||
+				BIT_ULL(bit) == PVHV_FLUSH_EVERYWHERE);
+}
+
+static void flush_mm(struct kunit *test)
+{
+	static const struct {
+		u64 ctx, start, end;
+		bool good;
+	} cases[] = {
+		{ 1, 0, 0, true },
+		{ 0, 0, 0, false },
+		{ 1, 0x1000, 0x2000, true },
+		{ 1, 0x1000 | PVHV_FLUSH_FREED_TABLES, 0x2000, true },
+		{ 1, 0x1002, 0x2000, false },
+		{ 1, 0x1800, 0x2000, false },
+		{ 1, 0x2000, 0x2000, false },
+		{ 1, 0x2000, 0x2001, true },
+		{ 1, 0x2000, 0, true },
+		{ 1, 0x2000, 0x1000, false },
+		{ 1, 0, 0x800000000000, true },
+		{ 1, 0, 0x800000000001, false },
+		{ 1, 0x800000000000, 0, false },
+		{ 1, 0xffff800000000000, 0xffff800000001000, false },
+		{ 1, 0x7ffffffff000, ~0ULL, false },
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		u64 args[4] = { cases[i].ctx, cases[i].start, cases[i].end };
+
+		KUNIT_EXPECT_EQ_MSG(test, pvhv_flush_mm_args_ok(args), cases[i].good,
+				    "%llx: %llx to %llx", args[0], args[1], args[2]);
+	}
 }
 
 static void flush_all(struct kunit *test)
 {
-	u64 known = PVHV_FLUSH_USER | PVHV_FLUSH_KERNEL;
+	u64 known = PVHV_FLUSH_USER | PVHV_FLUSH_KERNEL | PVHV_FLUSH_EVERYWHERE;
 	unsigned int bit;
 
 	KUNIT_EXPECT_TRUE(test, pvhv_flush_all_args_ok((u64[4]) { 0, 0 }));
@@ -165,6 +198,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(one_page),
 	KUNIT_CASE(load_cr3),
 	KUNIT_CASE(flush_range),
+	KUNIT_CASE(flush_mm),
 	KUNIT_CASE(flush_all),
 	KUNIT_CASE(send_ipi),
 	KUNIT_CASE(multicall),

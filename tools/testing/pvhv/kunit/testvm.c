@@ -117,6 +117,11 @@ void pvhv_mmu_host_flush(struct pvhv_mmu *mmu)
 	vm_of(mmu)->host_flushes++;
 }
 
+void pvhv_mmu_host_flush_root(struct pvhv_mmu *mmu, const struct pvhv_root *root)
+{
+	vm_of(mmu)->root_flushes++;
+}
+
 u64 pvhv_table_pa(const void *table)
 {
 	return __pa(table);
@@ -429,6 +434,16 @@ struct pvhv_mmu_flush testvm_flush(struct testvm *vm, u64 start, u64 end, u64 ge
 	struct pvhv_mmu_flush fl = {};
 
 	while (pvhv_mmu_flush_range_step(&vm->mmu, vm->v, start, end, gen, flags, &fl))
+		;
+	return fl;
+}
+
+struct pvhv_mmu_flush testvm_flush_mm(struct testvm *vm, u64 ctx, u64 start, u64 end, u64 gen,
+				      u64 flags)
+{
+	struct pvhv_mmu_flush fl = {};
+
+	while (pvhv_mmu_flush_mm_step(&vm->mmu, vm->v, ctx, start, end, gen, flags, &fl))
 		;
 	return fl;
 }

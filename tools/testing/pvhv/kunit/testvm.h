@@ -68,6 +68,7 @@ struct testvm {
 	u64 next_table;
 	u64 next_pfn;
 	unsigned int host_flushes;
+	unsigned int root_flushes;
 	unsigned int reads;
 	unsigned int faults;		/* calls of pvhv_mmu_fault() */
 	void (*hook)(struct testvm *vm, enum testhook what, u64 arg);
@@ -108,6 +109,8 @@ void testvm_check_agrees(struct testvm *vm);
 void testvm_load(struct testvm *vm, u64 cr3, u64 ctx, u64 gen);
 void testvm_load_all(struct testvm *vm, u64 cr3);
 struct pvhv_mmu_flush testvm_flush(struct testvm *vm, u64 start, u64 end, u64 gen, u64 flags);
+struct pvhv_mmu_flush testvm_flush_mm(struct testvm *vm, u64 ctx, u64 start, u64 end, u64 gen,
+				      u64 flags);
 struct pvhv_mmu_flush testvm_flush_all(struct testvm *vm, u64 gen, u64 flags);
 void testvm_hint(struct testvm *vm, u64 gva, unsigned int pages);
 void testvm_host_takes(struct testvm *vm, u64 gfn);

@@ -14,6 +14,7 @@
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -218,6 +219,45 @@ static void clock_monotonic(void)
 	}
 }
 
+static unsigned long steal_ticks(void)
+{
+	unsigned long t[8] = { 0 };
+	FILE *f = fopen("/proc/stat", "r");
+
+	if (!f || fscanf(f, "cpu %lu %lu %lu %lu %lu %lu %lu %lu", &t[0], &t[1], &t[2], &t[3],
+			 &t[4], &t[5], &t[6], &t[7]) != 8)
+		t[7] = 0;
+	if (f)
+		fclose(f);
+	return t[7];
+}
+
+static void *spinner(void *arg)
+{
+	time_t end = time(NULL) + 3;
+
+	while (time(NULL) < end)
+		;
+	return arg;
+}
+
+/* More busy vCPUs than the host has CPUs: some have to wait, and Linux knows. */
+static void stolen(void)
+{
+	unsigned long before = steal_ticks();
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (cpus < 4)
+		return;
+	if (cpus > MAX_THREADS)
+		cpus = MAX_THREADS;
+	for (int i = 0; i < cpus; i++)
+		check(!pthread_create(&threads[i], NULL, spinner, NULL), "pthread_create");
+	for (int i = 0; i < cpus; i++)
+		pthread_join(threads[i], NULL);
+	check(steal_ticks() > before, "nothing was stolen of %ld busy CPUs", cpus);
+}
+
 /* Each CPU can be reached, and says which one it is. */
 static void all_cpus(void)
 {
@@ -243,5 +283,6 @@ const struct test tests[] = {
 	{ "mremap", by_mremap },
 	{ "fork", by_fork },
 	{ "clock-monotonic", clock_monotonic },
+	{ "stolen", stolen },
 	{ NULL }
 };

@@ -83,8 +83,15 @@ unset LD_PRELOAD PVHV_LDT
 wait "$guest_pid"
 guest_results ldt $?
 
-# all of it at once
-start_guest everything --append 'quiet loglevel=1'
+# all of it at once, and the CPU that goes is the one that a vCPU was told to stay on
+start_guest everything --cpus 2 --append 'quiet loglevel=1'
+pin() {
+	for thread in "/proc/$guest_pid/task"/*; do
+		[ "$(cat "$thread/comm")" = pvhv-vcpu1 ] && taskset -cp 1 "${thread##*/}" && return
+	done
+	return 1
+}
+wait_for 30 pin || not_ok pinned "there is no vCPU 1"
 programs/disturb migrate "$guest_pid" >/dev/null &
 programs/disturb stop "$guest_pid" >/dev/null &
 times=0

@@ -8,12 +8,82 @@
 # timeout: 2400
 #
 # Guests with several vCPUs, also more than the host has CPUs: what their threads see of
-# page tables and clocks, processors that come and go.
+# page tables and clocks, processors that come and go, by the guest's own will and by that of
+# its owner.
+# shellcheck disable=SC2016 # what the guest expands
 . ./lib.sh
+. ./block-lib.sh
 use_guest programs/tests.cpio
 for cpus in 2 4 8; do
 	run_guest smp-$cpus 900 --cpus $cpus --append 'quiet loglevel=1 tests=smp,threads,signals'
 done
 make_guest guest/hotplug programs/verify tables/smp:tests/smp
 run_guest hotplug 400 --cpus 2,max=4 --append 'quiet loglevel=1'
+
+# what the owner asks for
+make_guest guest/orders guest/disks:root/disks
+order_guest cpus --cpus 2,max=4
+functions='cpus_are() { [ "$(nproc)" = "$1" ] && [ "$(cat /sys/devices/system/cpu/online)" = "$2" ]; }'
+in_guest 20 "$functions" || fail "it does not know its function"
+nr_up() { pvhv cpu list cpus | grep -c ' up '; }
+
+# set_cpus NAME NUMBER ONLINE: ONLINE as the guest's sysfs shows it
+set_cpus() {
+	expect "$1" 0 pvhv cpu set --timeout 100 cpus "$2"
+	[ "$(nr_up)" = "$2" ] && ok "$1-listed" || not_ok "$1-listed" "$(nr_up) are up"
+	# it counts a CPU a moment after that has started
+	guest_expect "$1-guest" 0 60 "until_true 30 cpus_are $2 $3"
+}
+guest_expect at-boot 0 20 'cpus_are 2 0-1'
+set_cpus all 4 0-3
+set_cpus one 1 0
+set_cpus one-again 1 0
+set_cpus three 3 0-2
+expect none 1 pvhv cpu set cpus 0
+expect too-many 1 pvhv cpu set cpus 5
+in_guest 20 'busy=; for i in 1 2 3; do while :; do :; done & busy="$busy $!"; done'
+set_cpus busy-all 4 0-3
+set_cpus busy-one 1 0
+set_cpus busy-two 2 0-1
+guest_expect busy-end 0 60 'kill $busy'
+expect pause 0 pvhv pause cpus
+expect paused 1 pvhv cpu set --timeout 2 cpus 3
+expect resume 0 pvhv resume cpus
+guest_expect resumed 0 60 'until_true 30 cpus_are 3 0-2'
+
+# where they run: thread of a vCPU, and what that may use
+tid() { pvhv cpu list cpus | awk -v vcpu="$1" '$1 == vcpu {print $3}'; }
+may_use() { taskset -pc "$1" | sed 's/.*: //'; }
+runs_on() { [ "$(may_use "$(tid "$2")")" = "$3" ] && ok "$1" || not_ok "$1" "vCPU $2: $(may_use "$(tid "$2")"), not $3"; }
+all=$(may_use "$guest_pid")
+last=$(sed 's/.*[-,]//' /sys/devices/system/cpu/online)
+runs_on unpinned 1 "$all"
+expect pin 0 pvhv cpu pin cpus 1 "$last"
+runs_on pinned 1 "$last"
+runs_on others 0 "$all"
+expect pin-all 0 pvhv cpu pin cpus all 0
+for vcpu in 0 1 2 3; do
+	runs_on pinned-$vcpu $vcpu 0
+done
+guest_expect pinned-guest 0 60 'nproc && cat /proc/loadavg'
+expect unpin 0 pvhv cpu pin cpus 3 all
+runs_on unpinned-again 3 "$all"
+expect pin-nowhere 1 pvhv cpu pin cpus 0 "$last,1000"
+expect pin-nobody 1 pvhv cpu pin cpus 4 0
+if [ "$last" != 0 ] && echo 0 >"/sys/devices/system/cpu/cpu$last/online"; then
+	expect pin-offline 1 pvhv cpu pin cpus 0 "$last"
+	echo 1 >"/sys/devices/system/cpu/cpu$last/online"
+fi
+
+# both are as they were when it has started again
+before=$(tid 0)
+printf '%s\n' 'reboot -f' . >&8
+ready_again() { [ "$(grep -c '^guest-ready' /tmp/cpus.out)" = 2 ]; }
+wait_for 200 ready_again && ok reboot || not_ok reboot "$(tail -n 1 /tmp/cpus.out)"
+in_guest 20 "$functions" || fail "it has not started again"
+guest_expect reboot-number 0 20 'cpus_are 3 0-2'
+[ "$(tid 0)" != "$before" ] && ok reboot-threads || not_ok reboot-threads "the same"
+runs_on reboot-pinned 0 0
+runs_on reboot-unpinned 3 "$all"
+end_guest
 exit $failed

@@ -24,7 +24,7 @@ done
 
 start_kind() {
 	case $(($1 % 6)) in
-	0) start_guest "k$1" --append quiet ;;
+	0) start_guest "k$1" --cpus 3 --append quiet ;;
 	1) start_guest "k$1" --initrd /tmp/init-spin --append quiet ;;
 	2) start_guest "k$1" --initrd /tmp/init-off --append 'quiet -- reboot' ;;
 	3) start_guest "k$1" --initrd /tmp/init-exit --append quiet --on-crash preserve ;;

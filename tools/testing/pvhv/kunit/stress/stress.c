@@ -120,6 +120,11 @@ void pvhv_mmu_host_flush(struct pvhv_mmu *m)
 	might_sleep();
 }
 
+void pvhv_mmu_host_flush_root(struct pvhv_mmu *m, const struct pvhv_root *root)
+{
+	might_sleep();
+}
+
 u64 pvhv_table_pa(const void *table)
 {
 	return __pa(table);
@@ -230,6 +235,15 @@ static void do_change(struct pvhv_mmu_vcpu *mv, int mm, u64 va, bool kernel)
 
 	xchg(guest_pte(cr3[mm], va, 1), random_pte(kernel));
 	g = atomic64_inc_return(&gen[mm]);
+	/* from wherever it is done, whatever is loaded there */
+	if (!kernel && rnd(2)) {
+		u64 end = rnd(8) ? va + (1 + rnd(3)) * PAGE_SIZE : 0;
+
+		while (pvhv_mmu_flush_mm_step(&mmu, mv, READ_ONCE(ctx[mm]), end ? va : 0, end, g,
+					      flags, &fl))
+			cond_resched();
+		return;
+	}
 	while (pvhv_mmu_flush_range_step(&mmu, mv, va, va + (1 + rnd(3)) * PAGE_SIZE,
 					 kernel ? 0 : g, flags, &fl))
 		cond_resched();

@@ -180,6 +180,10 @@ static void arguments(void)
 	expect("no-such-domain-call", ioctl(domain, PVHV_RUN, 0), ENOTTY);
 	expect("no-such-vcpu-call", ioctl(vcpu, PVHV_SET_MEMORY, 0), ENOTTY);
 	expect("no-such-control", ioctl(domain, PVHV_CONTROL, 99), EINVAL);
+	expect("no-vcpus", ioctl(domain, PVHV_SET_VCPUS, 0), EINVAL);
+	expect("too-many-vcpus", ioctl(domain, PVHV_SET_VCPUS, 2), EINVAL);
+	expect("immensely-many-vcpus", ioctl(domain, PVHV_SET_VCPUS, 1UL + (1UL << 32)), EINVAL);
+	expect("all-vcpus", ioctl(domain, PVHV_SET_VCPUS, 1), 0);
 	for (unsigned int i = 0; i < sizeof(of_domain) / sizeof(*of_domain); i++)
 		if (!ioctl(domain, of_domain[i], (void *)-1) || errno != EFAULT)
 			good = false;
