@@ -20,6 +20,23 @@ done
 make_guest guest/hotplug programs/verify tables/smp:tests/smp
 run_guest hotplug 400 --cpus 2,max=4 --append 'quiet loglevel=1'
 
+# load of all kinds, and pauses
+gcc -E -P -o /tmp/sum.i guest/sum.c && cc1=$(gcc -print-prog-name=cc1) &&
+	$cc1 -quiet -O2 -fpreprocessed /tmp/sum.i -o /tmp/sum.s && as /tmp/sum.s -o /tmp/sum.o &&
+	md5sum </tmp/sum.o >/tmp/sum.md5 || fail "no compiler here"
+make_guest guest/storm /tmp/sum.i:root/sum.i /tmp/sum.md5:root/sum.md5 "$cc1" \
+	"$(command -v as)" "$(command -v hackbench)"
+start_guest storm --cpus 4 --append 'quiet loglevel=4'
+deadline=$(($(date +%s) + 600))
+while kill -0 "$guest_pid" 2>/dev/null && [ "$(date +%s)" -lt $deadline ]; do
+	sleep 0.2
+	pvhv pause storm && pvhv resume storm && echo paused
+done >/tmp/pauses 2>&1
+pvhv kill storm 2>/dev/null
+wait "$guest_pid"
+guest_results storm $?
+[ "$(grep -c paused /tmp/pauses)" -gt 10 ] && ok storm-pauses || not_ok storm-pauses "$(tail -n 1 /tmp/pauses)"
+
 # what the owner asks for
 make_guest guest/orders guest/disks:root/disks
 order_guest cpus --cpus 2,max=4
@@ -61,6 +78,11 @@ runs_on unpinned 1 "$all"
 expect pin 0 pvhv cpu pin cpus 1 "$last"
 runs_on pinned 1 "$last"
 runs_on others 0 "$all"
+# Linux lets a thread go elsewhere whose only CPU goes
+if [ "$last" != 0 ] && echo 0 >"/sys/devices/system/cpu/cpu$last/online"; then
+	guest_expect pinned-to-none 0 60 'taskset 2 true && nproc && cat /proc/loadavg'
+	echo 1 >"/sys/devices/system/cpu/cpu$last/online"
+fi
 expect pin-all 0 pvhv cpu pin cpus all 0
 for vcpu in 0 1 2 3; do
 	runs_on pinned-$vcpu $vcpu 0
