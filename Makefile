@@ -40,6 +40,7 @@ help:
 	@echo  '  all, module   pvhv.ko for the kernel of KDIR= (now: $(KDIR))'
 	@echo  '                in build/KERNEL/; W=1 and C=2 as in the kernel'
 	@echo  '  module-debug  the same for the debug host kernel'
+	@echo  '  module-kcsan  the same for the host kernel that looks for data races'
 	@echo  '  tools         the pvhv command'
 	@echo  '  guest         the guest kernel, in build/guest/'
 	@echo  '  rootfs        a Debian 12 root file system, build/rootfs.img'
@@ -69,6 +70,10 @@ __module:
 
 module-debug: setup
 	@dir=$$(scripts/build-debug-kernel) && \
+		$(MAKE) --no-print-directory __module KDIR=$$dir/build
+
+module-kcsan: setup
+	@dir=$$(scripts/build-debug-kernel kcsan) && \
 		$(MAKE) --no-print-directory __module KDIR=$$dir/build
 
 tools: setup
@@ -141,6 +146,6 @@ clean:
 	rm -rf build
 	@if [ -e tools/pvhv/Makefile ]; then $(MAKE) --no-print-directory -C tools/pvhv clean; fi
 
-.PHONY: all help setup module __module module-debug tools guest rootfs debug-kernel docs \
+.PHONY: all help setup module __module module-debug module-kcsan tools guest rootfs debug-kernel docs \
 	demo demo-debian bench check check-long check-quick check-bochs install __install uninstall \
 	kernelversion clean
