@@ -41,7 +41,7 @@ end_all() {
 		0) pvhv kill "m$i" ;;
 		1) kill -9 "$(cat "/tmp/m$i.pid")" ;;
 		2) pvhv pause "m$i" && pvhv kill "m$i" ;;
-		3) pvhv stop --timeout 0 "m$i"; pvhv kill "m$i" ;;
+		3) pvhv stop --timeout 0 "m$i"; pvhv kill "m$i" || ! pvhv info "m$i" >/dev/null ;;
 		esac || not_ok "end-m$i" "$(tail -n 1 "/tmp/m$i.out")"
 	done 2>/dev/null
 	wait
