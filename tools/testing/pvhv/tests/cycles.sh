@@ -6,14 +6,14 @@
 # copy: build/guests.install:/root/guests
 # timeout: 1500
 #
-# 100 domains come and go, each third of them Linux, and no page or object is lost; fewer
+# 200 domains come and go, each eighth of them Linux, and no page or object is lost; fewer
 # on the debug host, where kmemleak looks, too.
 . ./lib.sh
 
 echo true >/tmp/test
 make_guest /tmp/test
 cycle() {
-	if [ $(($1 % 3)) = 1 ]; then
+	if [ $(($1 % 8)) = 1 ]; then
 		timeout -k 5 120 pvhv run --initrd /tmp/initrd </dev/null
 	else
 		timeout -k 5 60 pvhv run --kernel guests/hello.elf --memory 64M </dev/null
@@ -25,7 +25,7 @@ for i in 1 2 3 4 5; do
 done
 before=$(host_counts)
 lines=$(dmesg | wc -l)
-for i in $(seq 1 "$(rounds 100 40)"); do
+for i in $(seq 1 "$(rounds 200 40)"); do
 	cycle "$i" || fail "cycle $i: $(tail -n 1 /tmp/out)"
 done
 ok cycles
