@@ -25,7 +25,7 @@ for i in 1 2 3 4 5; do
 done
 before=$(host_counts)
 lines=$(dmesg | wc -l)
-for i in $(seq 1 "$(rounds 200 40)"); do
+for i in $(seq 1 "$(rounds 200 20)"); do
 	cycle "$i" || fail "cycle $i: $(tail -n 1 /tmp/out)"
 done
 ok cycles
