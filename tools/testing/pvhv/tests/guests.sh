@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # run: vm
-# hosts: *
+# hosts: stock debug up cpu-*
 # long: up cpu-max* cpu-epyc* cpu-skylake* cpu-qemu64 cpu-la57 cpu-smap
 # needs: test-guests
 # timeout: 1200

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # run: vm
-# hosts: *
+# hosts: stock debug up cpu-*
 # quick: yes
 # module: no
 # timeout: 120
