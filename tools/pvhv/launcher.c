@@ -80,6 +80,7 @@ static int start_domain(struct launcher *l)
 	enum layout_culprit culprit;
 	struct device *device;
 	struct errmsg e;
+	int rc;
 
 	if (domain_create(&l->dom, l->device, l->ram, cfg->memory, cfg->max_cpus, &e)) {
 		say("%s: %s", cfg->name, e.text);
@@ -92,10 +93,11 @@ static int start_domain(struct launcher *l)
 		domain_destroy(&l->dom);
 		return STATUS_USAGE;
 	}
-	if (devices_plug_all(&cfg->devices, &l->dom, l->reboots, &device, &e)) {
+	rc = devices_plug_all(&cfg->devices, &l->dom, l->reboots, &device, &e);
+	if (rc) {
 		say("%s: %s", device_label(device), e.text);
 		domain_destroy(&l->dom);
-		return STATUS_HOST;
+		return rc == -EINVAL ? STATUS_USAGE : STATUS_HOST;
 	}
 	/* of a bzImage, the unpacked kernel is not kept: it is in RAM now */
 	kernel_close(&cfg->kernel);
