@@ -71,7 +71,6 @@ static const struct feature {
 	{ "abm", 0x80000001, 0, ECX, 5 },
 	{ "sse4a", 0x80000001, 0, ECX, 6 },
 	{ "misalignsse", 0x80000001, 0, ECX, 7 },
-	{ "3dnowprefetch", 0x80000001, 0, ECX, 8 },
 	{ "xop", 0x80000001, 0, ECX, 11 },
 	{ "fma4", 0x80000001, 0, ECX, 16 },
 	{ "tbm", 0x80000001, 0, ECX, 21 },
@@ -90,7 +89,7 @@ static const char * const needed[] = {
 	"fpu", "vme", "de", "pse", "tsc", "msr", "pae", "cx8", "apic", "pge", "cmov", "pat",
 	"pse36", "clflush", "mmx", "fxsr", "sse", "sse2", "ss", "syscall", "nx", "lm", "cx16",
 	"hypervisor", "fsgsbase", "umip", "constant_tsc", "nonstop_tsc", "rep_good", "nopl",
-	"cpuid",
+	"cpuid", "3dnowprefetch",
 };
 
 static bool is_needed(const char *name)

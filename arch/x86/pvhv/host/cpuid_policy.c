@@ -82,7 +82,8 @@ static const struct cpuid_mask {
  * Where features are, and those that may be taken away: programs use them, and
  * kernels that find them, but none depends on them. All that an x86-64 program may
  * take for granted is missing here, and so is what kernels need (CMPXCHG16B, NX,
- * the TSC, PAT), what follows the host (FSGSBASE, UMIP) and "hypervisor".
+ * the TSC, PAT) or take for granted (PREFETCHW on AMD), what follows the host
+ * (FSGSBASE, UMIP) and "hypervisor".
  */
 static const struct cpuid_word {
 	u32 leaf, sub, reg;
@@ -102,7 +103,7 @@ static const struct cpuid_word {
 	[PVHV_CPUID_7_1_EDX] = { 7, 1, EDX, AVX_7_1_EDX },
 	[PVHV_CPUID_D_1_EAX] = { 0xd, 1, EAX, XSAVE_D_1_EAX },
 	[PVHV_CPUID_81_ECX] = { 0x80000001, 0, ECX,
-		B(0) | B(5) | B(6) | B(7) | B(8) | XOP | FMA4 | B(21) },
+		B(0) | B(5) | B(6) | B(7) | XOP | FMA4 | B(21) },
 	[PVHV_CPUID_81_EDX] = { 0x80000001, 0, EDX,
 		B(22) | B(25) | B(26) | B(27) | AMD_3DNOWEXT | AMD_3DNOW },
 	[PVHV_CPUID_88_EBX] = { 0x80000008, 0, EBX, B(0) | B(2) },
