@@ -5,8 +5,8 @@
  * as the #GP that it is, so that exception tables work.
  *
  * CPUID raises #GP where the CPU can be told to and the owner of the domain has asked
- * for it. Neither QEMU 7.2 nor Bochs has such a CPU, so that path has not been seen
- * to run: only its parts without state are tested, see cpuid_policy.c.
+ * for it. Neither QEMU 7.2 nor Bochs has such a CPU: it was only seen to work on other
+ * instructions that turn into CPUID when they are looked at here (guests/cpuidfault.c).
  */
 #include <linux/minmax.h>
 #include <linux/thread_info.h>

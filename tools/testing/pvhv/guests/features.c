@@ -133,7 +133,7 @@ TEST(the_instruction)
 			if (!faults())
 				continue;
 			for (int n = 0; n < 4; n++)
-				check(r[n] == wanted[n], "CPUID(%#x, %u) in kernel mode: %#x, not %#x",
+				check(r[n] == wanted[n], "CPUID(%#x, %u): %#x, not %#x",
 				      leaves[i], sub, r[n], wanted[n]);
 			/* RCX and R11 are SYSCALL's */
 			check(u.rax == wanted[0] && u.rbx == wanted[1] && u.rdx == wanted[3],
