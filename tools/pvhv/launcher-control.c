@@ -9,6 +9,7 @@
 
 #include <pvhv/start_info.h>
 
+#include "cpulist.h"
 #include "launcher.h"
 #include "launcher-requests.h"
 
@@ -18,6 +19,22 @@ static void get_state(struct launcher *l, struct pvhv_state *state)
 		*state = l->final;
 	else
 		domain_state(&l->dom, state);
+}
+
+/* As a list such as 0-3,6 */
+static void add_vcpus_up(const struct pvhv_state *state, struct strbuf *out)
+{
+	struct cpu_list up = { 0 };
+	struct strbuf text = { 0 };
+	unsigned int i;
+
+	for (i = 0; i < PVHV_MAX_VCPUS; i++)
+		if (state->vcpus_up >> i & 1)
+			CPU_SET(i, &up.set[0]);
+	cpu_list_format(&up, &text);
+	if (text.len)
+		control_add(out, "vcpus-up", text.data);
+	strbuf_free(&text);
 }
 
 static int request_info(struct launcher *l, const char *arg, struct strbuf *out,
@@ -38,6 +55,7 @@ static int request_info(struct launcher *l, const char *arg, struct strbuf *out,
 	control_addf(out, "domid", "%u", l->dom.domid);
 	control_addf(out, "vcpus", "%u", cfg->cpus);
 	control_addf(out, "max-vcpus", "%u", cfg->max_cpus);
+	add_vcpus_up(&state, out);
 	control_addf(out, "memory", "%llu", cfg->memory);
 	control_addf(out, "disks", "%u", devices_count(&cfg->devices, PVHV_CLASS_BLOCK));
 	control_addf(out, "nets", "%u", devices_count(&cfg->devices, PVHV_CLASS_NET));

@@ -88,6 +88,7 @@ static int start_domain(struct launcher *l)
 	enum layout_culprit culprit;
 	struct device *device;
 	struct errmsg e;
+	int rc;
 
 	if (domain_create(&l->dom, l->device, &config, &e)) {
 		say("%s: %s", cfg->name, e.text);
@@ -100,10 +101,11 @@ static int start_domain(struct launcher *l)
 		domain_destroy(&l->dom);
 		return STATUS_USAGE;
 	}
-	if (devices_plug_all(&cfg->devices, &l->dom, l->reboots, &device, &e)) {
+	rc = devices_plug_all(&cfg->devices, &l->dom, l->reboots, &device, &e);
+	if (rc) {
 		say("%s: %s", device_label(device), e.text);
 		domain_destroy(&l->dom);
-		return STATUS_HOST;
+		return rc == -EINVAL ? STATUS_USAGE : STATUS_HOST;
 	}
 	/* of a bzImage, the unpacked kernel is not kept: it is in RAM now */
 	kernel_close(&cfg->kernel);
