@@ -78,6 +78,7 @@ static int parse_options(int argc, char **argv, struct launcher_config *cfg, con
 		{ "on-crash", required_argument, NULL, 'x' },
 		{ "no-reboot", no_argument, NULL, 'r' },
 		{ "cpus", required_argument, NULL, 'p' },
+		{ "cpu-features", required_argument, NULL, 'f' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 }
 	};
@@ -135,6 +136,14 @@ static int parse_options(int argc, char **argv, struct launcher_config *cfg, con
 		case 'p':
 			if (parse_cpus(cfg, optarg, &e))
 				return bad_usage(argv, "--cpus '%s': %s", optarg, e.text);
+			break;
+		case 'f':
+			if (!strcmp(optarg, "help")) {
+				cpu_features_print(stdout);
+				return -1;
+			}
+			if (cpu_features_parse(&cfg->hidden, optarg, &e))
+				return bad_usage(argv, "--cpu-features %s", e.text);
 			break;
 		case 'h':
 			print_command_help(argv[0]);

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <pvhv/start_info.h>
+
 #include "cpulist.h"
 #include "launcher.h"
 #include "launcher-requests.h"
@@ -39,6 +41,7 @@ static int request_info(struct launcher *l, const char *arg, struct strbuf *out,
 			struct errmsg *e)
 {
 	const struct launcher_config *cfg = l->cfg;
+	struct strbuf hidden = { 0 };
 	struct pvhv_state state;
 	char reason[512];
 
@@ -68,7 +71,14 @@ static int request_info(struct launcher *l, const char *arg, struct strbuf *out,
 	else
 		control_add(out, "console", cfg->console);
 	control_add(out, "on-crash", cfg->preserve ? "preserve" : "destroy");
-	control_addf(out, "features", "0x%llx", l->host.info.features);
+	control_addf(out, "features", "0x%llx", l->features);
+	/* what its programs see; its kernel always sees its own */
+	control_add(out, "cpuid", l->features & PVHV_F_CPUID_FAULTING ? "masked" : "raw");
+	if (cfg->hidden.nr) {
+		cpu_features_format(&cfg->hidden, &hidden);
+		control_add(out, "cpu-features", hidden.data);
+		strbuf_free(&hidden);
+	}
 	return 0;
 }
 

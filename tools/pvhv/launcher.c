@@ -11,6 +11,7 @@
 #include <pvhv/start_info.h>
 
 #include "builtin.h"
+#include "device.h"
 #include "launcher.h"
 
 #define CLIENT_GOODBYE_MS	1000	/* to take their last answers and output */
@@ -66,7 +67,7 @@ static int start_domain(struct launcher *l)
 {
 	struct launcher_config *cfg = l->cfg;
 	struct start_params params = {
-		.features = l->host.info.features,
+		.features = l->features,
 		.tsc_khz = l->host.info.tsc_khz,
 		.nr_vcpus = cfg->max_cpus,
 		.nr_vcpus_boot = cfg->cpus,
@@ -77,12 +78,19 @@ static int start_domain(struct launcher *l)
 		.cr3 = cfg->kernel.root,
 		.start_info = GUEST_START_INFO,
 	};
+	struct domain_config config = {
+		.ram = l->ram,
+		.size = cfg->memory,
+		.nr_vcpus = cfg->max_cpus,
+		.hidden = &cfg->hidden,
+		.cpuid_faults = l->features & PVHV_F_CPUID_FAULTING,
+	};
 	enum layout_culprit culprit;
 	struct device *device;
 	struct errmsg e;
 	int rc;
 
-	if (domain_create(&l->dom, l->device, l->ram, cfg->memory, cfg->max_cpus, &e)) {
+	if (domain_create(&l->dom, l->device, &config, &e)) {
 		say("%s: %s", cfg->name, e.text);
 		return STATUS_HOST;
 	}
@@ -334,6 +342,17 @@ static int open_devices(struct launcher_config *cfg)
 	return STATUS_OK;
 }
 
+/* What the module offers, less what this process may not have */
+static u64 guest_features(u64 features)
+{
+	if (features & PVHV_F_CPUID_FAULTING) {
+		if (thread_cpuid_faults(true))
+			features &= ~PVHV_F_CPUID_FAULTING;
+		thread_cpuid_faults(false);
+	}
+	return features;
+}
+
 static int set_up(struct launcher *l)
 {
 	struct launcher_config *cfg = l->cfg;
@@ -349,6 +368,7 @@ static int set_up(struct launcher *l)
 		say("error %s: %s; %s", p->type, p->text, p->action);
 		return STATUS_HOST;
 	}
+	l->features = guest_features(l->host.info.features);
 	if (runtime_claim(&l->claim, cfg->name, &e)) {
 		say("%s: %s", cfg->name, e.text);
 		return STATUS_USAGE;

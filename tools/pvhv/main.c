@@ -45,6 +45,8 @@ const struct command commands[] = {
 		"  --no-reboot      end when the guest reboots\n"
 		"  --cpus N[,max=M]\n"
 		"                   number of CPUs (default: 1), and how many there can be later\n"
+		"  --cpu-features -NAME[,-NAME...]|help\n"
+		"                   features that the guest does not see; help lists their names\n"
 		"\n"
 		"On a terminal, Ctrl-C and the like reach the guest; Ctrl-] q kills it and quits,\n"
 		"Ctrl-] ? lists the keys.\n"

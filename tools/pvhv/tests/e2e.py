@@ -296,6 +296,12 @@ def bad_configuration_is_1(p):
             (["--cpus", "4,max=3"], b"--cpus '4,max=3'"),
             (["--cpus", "2,4"], b"--cpus '2,4'"),
             (["--cpus", "0"], b"--cpus '0'"),
+            (["--cpu-features", "-none"], b"--cpu-features -none: not a name that"),
+            (["--cpu-features", "+avx"], b"+avx: features can only be taken away"),
+            (["--cpu-features", "avx"], b"--cpu-features 'avx': give -NAME[,-NAME...] or help"),
+            (["--cpu-features", ""], b"--cpu-features '': give -NAME"),
+            (["--cpu-features", "-avx,-sse2"], b"-sse2: a guest cannot be without it"),
+            (["--cpu-features"], b"--cpu-features needs an argument"),
             (["--console", "vga"], b"not stdio, pty, file:PATH"),
             (["--console", "file:"], b"not stdio, pty, file:PATH"),
             (["--console", "file:/nonexistent/x"], b"No such file"),
@@ -308,6 +314,42 @@ def bad_configuration_is_1(p):
         no_leftovers(p)
     r = p.run("--cpus", "1", do=["poweroff"])
     check(r.returncode == 0, r)
+
+
+@test
+def features_are_hidden(p):
+    r = p.cmd("run", "--cpu-features", "help")
+    names = r.stdout.decode().split()
+    check(r.returncode == 0 and {"avx", "avx2", "rdrand"} < set(names), r)
+    check(all(len(line) < 80 for line in r.stdout.splitlines()), r.stdout)
+    r = p.run("--cpu-features", ",".join("-" + n for n in names), do=["poweroff"])
+    check(b"hidden: %d, CPUID is raw" % len(names) in r.stdout and r.returncode == 0, r)
+    g = p.start("--cpu-features", "-avx,-avx", "--cpu-features=-rdrand,-avx", do=["once:reboot"])
+    # as many after a reboot
+    for _ in range(2):
+        read_until(g.stdout, b"hidden: 2, ")
+    info = json.loads(p.cmd("info", "--json", "g").stdout)
+    check(info["cpu_features"] == "-avx,-rdrand" and info["cpuid"] == "raw", info)
+    p.cmd("kill", "g")
+    ended(g, 4)
+    one_line(p.run("--cpu-features", "-avx", env={"PVHV_FAKE": "no-masks"}), 2,
+             b"the host does not hide the feature avx: ")
+
+
+@test
+def cpuid_faults_in_vcpus(p):
+    env = {"PVHV_FAKE": "cpuid-faulting"}
+    g = p.start("--cpus", "3", env=env)
+    read_until(g.stdout, b"hidden: 0, CPUID faults")
+    info = json.loads(p.cmd("info", "--json", "g").stdout)
+    check(info["cpuid"] == "masked" and "cpu_features" not in info, info)
+    p.cmd("kill", "g")
+    ended(g, 4)
+    r = p.run(env={"PVHV_FAKE": "cpuid-refused"}, do=["poweroff"])
+    check(r.returncode == 0 and b"CPUID is raw" in r.stdout, r)
+    for fake, words in (("cpuid-faulting", b", CPUID faults\n"), ("", b", CPUID is raw\n")):
+        r = p.cmd("check", env={"PVHV_FAKE": fake})
+        check(b"ok ready" not in r.stdout or words in r.stdout, r)
 
 
 @test

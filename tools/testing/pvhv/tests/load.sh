@@ -48,7 +48,7 @@ insmod "modules/$(uname -r)/pvhv-cpustate.ko" || fail "no cpustate"
 cpu_state=/sys/kernel/debug/pvhv-cpustate
 cat $cpu_state >/tmp/before
 modprobe pvhv || fail "modprobe: $?"
-guests/run-all -t 100 guests hello segments debugreg fpu returns intn
+guests/run-all -t 100 guests hello segments debugreg fpu features returns intn
 failed=$((failed | $?))
 modprobe -r pvhv || fail "modprobe -r: $?"
 cat $cpu_state >/tmp/after
