@@ -39,7 +39,7 @@ static void test_disks(void)
 		{ "path=a,rw", NULL, false, false, 0, "without ro" },
 		{ "path=a,path=b", NULL, false, false, 0, "path is given twice" },
 		{ "ro,path=a,ro", NULL, false, false, 0, "ro is given twice" },
-		{ "path=a,queues=1,serial=a,queues=1", NULL, false, false, 0, "queues is given twice" },
+		{ "path=a,queues=1,ro,queues=1", NULL, false, false, 0, "queues is given twice" },
 	};
 	struct disk_spec s, again;
 	struct strbuf text = { 0 };
