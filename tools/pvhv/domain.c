@@ -161,6 +161,8 @@ int domain_create(struct domain *dom, int device, const struct domain_config *cf
 {
 	struct pvhv_create_domain create = { 0 };
 	struct pvhv_memory memory = { .size = cfg->size, .hva = (unsigned long)cfg->ram };
+	/* by hypercalls alone for guests that do not know it */
+	struct pvhv_device_add console = { .class = PVHV_CLASS_CONSOLE, .fd = -1 };
 	unsigned int i;
 	int rc;
 
@@ -199,6 +201,11 @@ int domain_create(struct domain *dom, int device, const struct domain_config *cf
 	dom->console_fd = rc;
 	if (fcntl(dom->console_fd, F_SETFL, O_RDWR | O_NONBLOCK) < 0) {
 		errmsg_set(e, "the console cannot be used without blocking: %s", strerror(errno));
+		goto fail;
+	}
+	rc = domain_device_add(dom, &console);
+	if (rc) {
+		errmsg_set(e, "the host refuses the console's device: %s", strerror(-rc));
 		goto fail;
 	}
 	dom->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -15,6 +15,7 @@
 #include <asm/tsc.h>
 
 #include "../bus/bus.h"
+#include "../console/conback.h"
 #include "pvhv.h"
 
 #define CREATE_TRACE_POINTS
@@ -112,10 +113,15 @@ static int __init pvhv_init(void)
 	ret = pvhv_bus_init();
 	if (ret)
 		goto wq;
-	ret = misc_register(&dev);
+	ret = pvhv_conback_init();
 	if (ret)
 		goto bus;
+	ret = misc_register(&dev);
+	if (ret)
+		goto console;
 	return 0;
+console:
+	pvhv_conback_exit();
 bus:
 	pvhv_bus_exit();
 wq:
@@ -132,6 +138,7 @@ static void __exit pvhv_exit(void)
 	misc_deregister(&dev);
 	/* Devices of domains that have just ended; they use this queue and the bus. */
 	pvhv_registry_exit();
+	pvhv_conback_exit();
 	pvhv_bus_exit();
 	destroy_workqueue(pvhv_wq);
 	pvhv_world_exit();

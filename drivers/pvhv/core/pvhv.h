@@ -230,6 +230,7 @@ struct pvhv_memory_map {
 };
 
 #define PVHV_CONSOLE_SIZE	16384
+#define PVHV_CONSOLE_RESERVE	1024	/* for what a ring holds when it goes */
 
 struct pvhv_console {
 	spinlock_t lock;		/* the queues and starved */
@@ -238,6 +239,9 @@ struct pvhv_console {
 	DECLARE_KFIFO(in, u8, 1024);
 	bool starved;			/* the guest found no room in @out */
 	wait_queue_head_t wq;
+	struct mutex pump_lock;		/* the next two, and calls; outside of the backend's */
+	void (*pump)(void *data);	/* moves bytes to and from a ring, NULL: there is none */
+	void *pump_data;
 };
 
 struct pvhv_domain {

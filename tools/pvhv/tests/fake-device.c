@@ -295,6 +295,8 @@ static int add_device(struct pvhv_device_add *a)
 	char ifname[16];
 	int mode, wanted;
 
+	if (a->class == PVHV_CLASS_CONSOLE)
+		return a->fd == -1 && !a->flags ? 0 : -EINVAL;	/* not in the list */
 	if (fake_is("no-backends"))
 		return -ENODEV;
 	if (!block && fake_is("not-admin"))
