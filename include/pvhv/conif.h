@@ -16,7 +16,7 @@
 #include <pvhv/device.h>
 
 #define PVHV_CON_SLOT_BYTES	63
-#define PVHV_CON_RING_PAGES	1
+#define PVHV_CON_RING_PAGES	2	/* of an area, at most */
 
 /**
  * struct pvhv_con_slot - some bytes

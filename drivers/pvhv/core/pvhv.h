@@ -230,7 +230,7 @@ struct pvhv_memory_map {
 };
 
 #define PVHV_CONSOLE_SIZE	16384
-#define PVHV_CONSOLE_RESERVE	1024	/* for what a ring holds when it goes */
+#define PVHV_CONSOLE_RESERVE	2048	/* for what a ring holds when it goes */
 
 struct pvhv_console {
 	spinlock_t lock;		/* the queues and starved */

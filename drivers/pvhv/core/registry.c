@@ -93,7 +93,8 @@ static void free_work(struct work_struct *work)
 {
 	struct pvhv_rdev *rd = container_of(work, struct pvhv_rdev, free);
 
-	destroy_workqueue(rd->wq);
+	if (rd->wq)
+		destroy_workqueue(rd->wq);
 	kfree(rd);
 	if (atomic_dec_and_test(&nr_rdevs))
 		wake_up(&rdevs_gone);
@@ -154,7 +155,7 @@ static void start_remove(struct pvhv_rdev *rd)
 	if (rd->removing || !rd->visible)
 		return;
 	rd->removing = true;
-	queue_work(rd->wq, &rd->remove);
+	queue_work(rd->wq ?: pvhv_wq, &rd->remove);
 }
 
 /* Has everybody let go who was asked to? */
@@ -594,13 +595,17 @@ static int add_device(struct pvhv_domain *d, struct pvhv_device_add *a)
 
 	if (!rd)
 		return -ENOMEM;
-	/* With a rescuer: a loop of swap and guests must not be its end. */
-	rd->wq = alloc_workqueue("pvhv%u-dev",
-				 WQ_UNBOUND | (a->class == PVHV_CLASS_CONSOLE ? 0 : WQ_MEM_RECLAIM),
-				 0, (__force u32)pvhv_domid(d));
-	if (!rd->wq) {
-		kfree(rd);
-		return -ENOMEM;
+	/*
+	 * With a rescuer: a loop of swap and guests must not be its end. A console waits for
+	 * nobody, so it needs no thread of its own.
+	 */
+	if (a->class != PVHV_CLASS_CONSOLE) {
+		rd->wq = alloc_workqueue("pvhv%u-dev", WQ_UNBOUND | WQ_MEM_RECLAIM, 0,
+					 (__force u32)pvhv_domid(d));
+		if (!rd->wq) {
+			kfree(rd);
+			return -ENOMEM;
+		}
 	}
 	atomic_inc(&nr_rdevs);
 	rd->class = a->class;
