@@ -37,13 +37,13 @@
 struct conback {
 	struct pvhv_device *pdev;
 	struct pvhv_console *con;
-	struct mutex lock;
+	struct mutex lock;		/* the next six */
 	struct pvhv_area area;
 	struct pvhv_ring out, in;
 	bool live;
 	const char *broken;
 	u64 bytes_out, bytes_in;
-	struct mutex state_lock;
+	struct mutex state_lock;	/* the next one */
 	u32 state;
 	struct work_struct work;
 };

@@ -28,7 +28,7 @@ struct confront {
 	struct pvhv_ring out, in;
 	struct pvhv_con_slot slot;
 	unsigned int slot_at;
-	struct mutex lock;
+	struct mutex lock;		/* the next two */
 	u32 state, seen;
 };
 

@@ -653,7 +653,8 @@ static int add_device(struct pvhv_domain *d, struct pvhv_device_add *a)
  * @arg:	struct pvhv_device_add of the caller
  *
  * Return: 0, -EINVAL, -EOPNOTSUPP for a backend that is not the host, -EBADF, -EPERM,
- * -EEXIST for a second console, -ENOSPC with PVHV_MAX_DEVICES, -ENODEV without a driver, -ESRCH, or what the driver says.
+ * -EEXIST for a second console, -ENOSPC with PVHV_MAX_DEVICES, -ENODEV without a driver,
+ * -ESRCH, or what the driver says.
  */
 long pvhv_device_add(struct pvhv_domain *d, void __user *arg)
 {
