@@ -41,6 +41,7 @@ static unsigned long target_ms = 10;
 static unsigned long reps = 7;
 static const char *only;
 static bool sync_mode;
+static bool smp;
 static bool is_init;
 
 uint64_t now_ns(void)
@@ -173,13 +174,13 @@ static void run_for_ever(const char *name)
 		op->run(n);
 }
 
-static bool selected(const char *name)
+static bool selected(const struct op *op)
 {
+	const char *name = op->name, *p;
 	size_t len = strlen(name);
-	const char *p;
 
 	if (!only)
-		return true;
+		return smp || !op->smp;
 	for (p = only; (p = strstr(p, name)); p += len)
 		if ((p == only || p[-1] == ',') && (!p[len] || p[len] == ','))
 			return true;
@@ -190,10 +191,11 @@ static void help(void)
 {
 	const struct op *op;
 
-	printf("usage: bench [t=MS] [reps=N] [ops=NAME,NAME...] [sync | idle | loop=NAME]\n"
+	printf("usage: bench [t=MS] [reps=N] [ops=NAME,NAME...] [smp] [sync | idle | loop=NAME]\n"
 	       "       bench stamp COMMAND...\n\n"
 	       "t=MS     length of a run (10)\n"
 	       "reps=N   runs, of which the median is the result (7)\n"
+	       "smp      those of several threads as well\n"
 	       "sync     wait for a line of input before and after the runs of an operation\n"
 	       "idle     do nothing, for ever\n"
 	       "loop=    do that operation for ever\n"
@@ -244,6 +246,8 @@ int main(int argc, char **argv)
 			only = argv[i] + 4;
 		} else if (!strncmp(argv[i], "loop=", 5)) {
 			looping = argv[i] + 5;
+		} else if (!strcmp(argv[i], "smp")) {
+			smp = true;
 		} else if (!strcmp(argv[i], "sync")) {
 			sync_mode = true;
 		} else if (!strcmp(argv[i], "idle")) {
@@ -272,7 +276,7 @@ int main(int argc, char **argv)
 	/* what it took to get here */
 	synchronise("boot", "end", 1);
 	for (op = ops; op->name; op++)
-		if (selected(op->name))
+		if (selected(op))
 			measure(op);
 	printf("BENCH end\n");
 	finish(0);

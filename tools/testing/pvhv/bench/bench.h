@@ -21,6 +21,7 @@
  * @cleanup:	once afterwards; may be NULL
  * @max:	most that @run can do at a time; 0: any number
  * @once:	only the first time means something: no warming up, one run of @max
+ * @smp:	of several threads: only with "smp" or when it is named
  */
 struct op {
 	const char *name;
@@ -30,6 +31,7 @@ struct op {
 	void (*cleanup)(void);
 	unsigned long max;
 	bool once;
+	bool smp;
 };
 
 /*
@@ -46,6 +48,15 @@ static inline void mark(void)
 
 extern const struct op ops[];	/* ends with a name of NULL */
 extern char *bench_self;	/* a path to this program */
+
+/* ops-smp.c */
+uint64_t run_parallel_fault(unsigned long n);
+void setup_shootdown(void);
+uint64_t run_shootdown(unsigned long n);
+void cleanup_shootdown(void);
+uint64_t run_futex(unsigned long n);
+uint64_t run_cross_pipe(unsigned long n);
+uint64_t run_hackbench(unsigned long n);
 
 uint64_t now_ns(void);
 void die(const char *fmt, ...);

@@ -75,17 +75,18 @@ def parse(line):
     return words[0], values, named
 
 
-def qemu_command(kernel, initrd, append, more=()):
+def qemu_command(kernel, initrd, append, more=(), cpus=1, memory=GUEST_MEMORY):
     """A native machine under instruction counting, serial port on stdout."""
     return ["qemu-system-x86_64", "-machine", "q35", "-nodefaults", "-no-user-config",
-            "-display", "none", "-no-reboot", "-nic", "none", "-cpu", CPU, "-smp", "1",
-            "-m", GUEST_MEMORY, "-kernel", kernel, "-initrd", initrd, "-append", append,
+            "-display", "none", "-no-reboot", "-nic", "none", "-cpu", CPU, "-smp", str(cpus),
+            "-m", memory, "-kernel", kernel, "-initrd", initrd, "-append", append,
             "-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off", "-seed", "1",
             "-rtc", "clock=vm,base=2026-01-01", "-serial", "stdio", *more]
 
 
-def hostvm_command(copies, command, timeout, qemu=(), memory="1536M", log=None, stdin=False):
-    words = [HOSTVM, "--icount", "--cpu", CPU, "--memory", memory, "--timeout", str(timeout)]
+def hostvm_command(copies, command, timeout, qemu=(), memory="1536M", log=None, stdin=False,
+                   cpus=1):
+    words = [HOSTVM, "--icount", "--smp", str(cpus), "--cpu", CPU, "--memory", memory, "--timeout", str(timeout)]
     for copy in copies:
         words += ["--copy", copy]
     for arg in qemu:

@@ -376,5 +376,13 @@ const struct op ops[] = {
 	{ "signal", "signal delivery", setup_signal, run_signal },
 	{ "read", "4 KiB pread (tmpfs)", setup_file, run_read, cleanup_file },
 	{ "compute", "1000 turns of a loop of two instructions", .run = run_compute },
+	{ "pfault", "page fault, two threads at the same time", .run = run_parallel_fault,
+	  .max = FAULT_PAGES, .smp = true },
+	{ "shootdown", "mprotect pair, another CPU uses the address space",
+	  setup_shootdown, run_shootdown, cleanup_shootdown, .smp = true },
+	{ "futex", "futex to another CPU and back", .run = run_futex, .smp = true },
+	{ "xpipe", "byte over a pipe to another CPU and back", .run = run_cross_pipe, .smp = true },
+	{ "hackbench", "message of 100 bytes, 8 senders, 8 receivers", .run = run_hackbench,
+	  .smp = true },
 	{ }
 };
