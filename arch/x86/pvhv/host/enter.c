@@ -525,16 +525,6 @@ bool pvhv_load(struct pvhv_vcpu *v)
 	v->stats.loads++;
 	if (v->page)
 		WRITE_ONCE(v->page->preempted, 0);
-#ifdef CONFIG_SCHED_INFO
-	/* Being runnable but not running is what the guest calls stolen. */
-	if (v->page) {
-		WRITE_ONCE(v->page->steal_seq, v->page->steal_seq + 1);
-		smp_wmb();	/* odd, then the value */
-		WRITE_ONCE(v->page->steal_ns, current->sched_info.run_delay);
-		smp_wmb();	/* the value, then even */
-		WRITE_ONCE(v->page->steal_seq, v->page->steal_seq + 1);
-	}
-#endif
 	local_irq_enable();
 	return true;
 }
