@@ -107,7 +107,8 @@ static int __init pvhv_init(void)
 	if (ret)
 		goto mmu;
 	ret = -ENOMEM;
-	pvhv_wq = alloc_workqueue("pvhv", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	/* For what nobody's memory waits for: queues of disks are their own. */
+	pvhv_wq = alloc_workqueue("pvhv", WQ_UNBOUND, 0);
 	if (!pvhv_wq)
 		goto world;
 	ret = pvhv_bus_init();

@@ -596,12 +596,14 @@ static int add_device(struct pvhv_domain *d, struct pvhv_device_add *a)
 	if (!rd)
 		return -ENOMEM;
 	/*
-	 * With a rescuer: a loop of swap and guests must not be its end. A console waits for
-	 * nobody, so it needs no thread of its own.
+	 * A disk's with a rescuer: a loop of swap and guests must not be its end. The removal
+	 * of a network interface waits for queues that have none. A console waits for nobody.
 	 */
 	if (a->class != PVHV_CLASS_CONSOLE) {
-		rd->wq = alloc_workqueue("pvhv%u-dev", WQ_UNBOUND | WQ_MEM_RECLAIM, 0,
-					 (__force u32)pvhv_domid(d));
+		rd->wq = alloc_workqueue("pvhv%u-dev",
+					 WQ_UNBOUND | (a->class == PVHV_CLASS_BLOCK ?
+						       WQ_MEM_RECLAIM : 0),
+					 0, (__force u32)pvhv_domid(d));
 		if (!rd->wq) {
 			kfree(rd);
 			return -ENOMEM;
