@@ -46,7 +46,8 @@ static void print_mute(const char *name, const char *why, bool json, bool first)
 		printf("%s\n  {\"name\": ", first ? "" : ",");
 		json_string(stdout, name);
 		printf(", \"pid\": null, \"state\": \"unresponsive\", \"memory\": null");
-		printf(", \"vcpus\": null, \"disks\": null, \"nets\": null, \"uptime_ms\": null, \"reason\": ");
+		printf(", \"vcpus\": null, \"disks\": null, \"nets\": null");
+		printf(", \"uptime_ms\": null, \"reason\": ");
 		json_string(stdout, why);
 		printf("}");
 	} else {

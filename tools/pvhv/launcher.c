@@ -182,6 +182,12 @@ static void domain_event(void *arg, short revents)
 	console_guest_ended(&l->console);
 }
 
+static bool will_restart(const struct launcher *l)
+{
+	return l->final.state == PVHV_STATE_REBOOT && !l->cfg->no_reboot && !l->stop_ms &&
+	       !l->kill_requested;
+}
+
 /* The domain has ended and its last output is on its way. */
 static void conclude(struct launcher *l)
 {
@@ -197,7 +203,7 @@ static void conclude(struct launcher *l)
 		l->status = STATUS_OK;
 	} else if (l->final.state == PVHV_STATE_REBOOT) {
 		l->status = STATUS_OK;
-		if (!l->cfg->no_reboot && !l->stop_ms && !l->kill_requested)
+		if (will_restart(l))
 			restart_domain(l);
 	} else if (l->final.state == PVHV_STATE_CRASHED) {
 		launcher_reason(&l->final, reason, sizeof(reason));
@@ -412,7 +418,7 @@ static bool output_done(struct launcher *l)
 	if (!console_guest_drained(&l->console))
 		return false;
 	/* what is still in the launcher's buffers survives a reboot */
-	return l->final.state == PVHV_STATE_REBOOT || console_flushed(&l->console);
+	return will_restart(l) || console_flushed(&l->console);
 }
 
 /* How long to wait for events: output is waited for, unless it is to be killed. */

@@ -75,12 +75,12 @@ static int disk_field(struct disk_spec *s, const char *key, const char *value, s
 {
 	if (!strcmp(key, "ro")) {
 		if (value)
-			return errmsg_set(e, "ro has no value: leave it out for a disk to write to");
+			return errmsg_set(e, "ro has no value: leave it out to write");
 		s->readonly = true;
 		return 0;
 	}
 	if (!strcmp(key, "rw"))
-		return errmsg_set(e, "'rw' is not an option of a disk: without ro it can be written to");
+		return errmsg_set(e, "'rw' is no option: a disk without ro can be written to");
 	if (!value)
 		return errmsg_set(e, "'%s' is not an option of a disk: give path=FILE", key);
 	if (!strcmp(key, "path")) {

@@ -26,6 +26,11 @@
 #define THREADS		2
 #define PARALLEL_PAGES	1024UL	/* each thread's */
 
+static void touch(char *p)
+{
+	asm volatile("movb $1, %0" : "=m"(*p));
+}
+
 static void pin(unsigned int n)
 {
 	cpu_set_t set;
@@ -75,7 +80,7 @@ static void *fault_thread(void *arg)
 	while (!go)
 		_mm_pause();
 	for (i = 0; i < size; i += PAGE)
-		*(volatile char *)(p + i) = 1;
+		touch(p + i);
 	ready--;
 	while (go)
 		_mm_pause();
@@ -106,7 +111,7 @@ uint64_t run_parallel_fault(unsigned long n)
 		t = now_ns();
 		go = 1;
 		for (i = 0; i < each * PAGE; i += PAGE)
-			*(volatile char *)(p + i) = 1;
+			touch(p + i);
 		while (ready)
 			_mm_pause();
 		t = now_ns() - t;
@@ -129,7 +134,7 @@ static void *spin(void *arg)
 	pin(1);
 	ready = 1;
 	while (!stop) {
-		*(volatile char *)(shot + PAGE) += 1;
+		touch(shot + PAGE);
 		_mm_pause();
 	}
 	return NULL;
@@ -140,8 +145,10 @@ void setup_shootdown(void)
 	shot = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (shot == MAP_FAILED)
 		die("mmap");
-	ready = stop = 0;
-	shot[0] = shot[PAGE] = 1;
+	ready = 0;
+	stop = 0;
+	touch(shot);
+	touch(shot + PAGE);
 	pin(0);
 	spinner = start(spin, NULL);
 	while (!ready)
@@ -155,7 +162,7 @@ uint64_t run_shootdown(unsigned long n)
 	while (n--) {
 		if (mprotect(shot, PAGE, PROT_READ) || mprotect(shot, PAGE, PROT_READ | PROT_WRITE))
 			die("mprotect");
-		*(volatile char *)shot = 1;
+		touch(shot);
 	}
 	return now_ns() - t;
 }
