@@ -277,7 +277,7 @@ def bad_configuration_is_1(p):
         "text": (b"#!/bin/sh\n" * 100, b"neither an ELF file nor a bzImage"),
         "no-notes": (mkelf.kernel(notes=False), b"CONFIG_PVHV_GUEST"),
         "arm": (mkelf.kernel(machine=183), b"another machine"),
-        "abi": (mkelf.kernel(abi=9), b"guest ABI 9, not 1"),
+        "abi": (mkelf.kernel(abi=9), f"guest ABI 9, not {mkelf.ABI}".encode()),
     }
     for name, (contents, words) in files.items():
         path = p.file(name, contents)
