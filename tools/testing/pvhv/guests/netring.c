@@ -647,7 +647,8 @@ TEST(random_packets)
 		}
 	}
 	printf("# %u answered, %u times connected again\n", answered, reconnects);
-	check(answered > 500 && reconnects > 5, "%u answered, %u times connected again", answered,
+	/* how many depends on when the backend looks */
+	check(answered > 500 && reconnects > 1, "%u answered, %u times connected again", answered,
 	      reconnects);
 	check(connect_again(), "no connection");
 	check_good();
