@@ -48,27 +48,26 @@ struct conback {
 	struct work_struct work;
 };
 
-/* From the ring to the owner. Return: true if it stopped for its bound only */
-static bool move_output(struct conback *cb, bool last)
+/*
+ * From the ring to the owner, until it is empty, and then the guest tells of the next slot;
+ * or until there is no room, and then the owner does. No slot is given back in between, so
+ * a ring full of them is the most that there can be.
+ */
+static void move_output(struct conback *cb, bool last)
 {
 	struct pvhv_con_slot slot;
-	u32 done;
 
-	/* No more than the guest can have put there before */
-	for (done = 0; done < cb->out.nr; done++) {
-		if (!pvhv_ring_items(&cb->out) && pvhv_ring_wait_items(&cb->out))
-			return false;
+	while (pvhv_ring_items(&cb->out) || !pvhv_ring_wait_items(&cb->out)) {
 		pvhv_ring_peek(&cb->out, 0, &slot, sizeof(slot));
 		if (!slot.len || slot.len > PVHV_CON_SLOT_BYTES) {
 			cb->broken = "a slot of a bad length";
-			return false;
+			return;
 		}
 		if (!pvhv_console_put(cb->con, slot.data, slot.len, last))
-			return false;
+			return;
 		pvhv_ring_get(&cb->out, &slot, 0);
 		cb->bytes_out += slot.len;
 	}
-	return true;
 }
 
 /* From the owner to the ring */
@@ -85,17 +84,16 @@ static void move_input(struct conback *cb)
 	}
 }
 
-/* Return: true if there is more */
-static bool move(struct conback *cb, bool last)
+static void move(struct conback *cb, bool last)
 {
-	bool more = false, notify;
+	bool notify;
 
 	mutex_lock(&cb->lock);
 	if (!cb->live) {
 		mutex_unlock(&cb->lock);
-		return false;
+		return;
 	}
-	more = move_output(cb, last);
+	move_output(cb, last);
 	move_input(cb);
 	notify = pvhv_ring_pull(&cb->out);
 	notify |= pvhv_ring_push(&cb->in);
@@ -104,17 +102,16 @@ static bool move(struct conback *cb, bool last)
 	if (cb->broken) {
 		cb->live = false;
 		queue_work(cb->pdev->wq, &cb->work);
-		more = false;
 	} else if (notify) {
 		pvhv_area_notify(&cb->area);
 	}
 	mutex_unlock(&cb->lock);
-	return more;
 }
 
 static bool conback_event(void *data)
 {
-	return move(data, false);
+	move(data, false);
+	return false;
 }
 
 static void conback_pump(void *data)
