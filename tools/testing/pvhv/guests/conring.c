@@ -105,6 +105,40 @@ TEST(full_ring)
 	check(taken(), "they are not taken");
 }
 
+/* Whoever empties a full ring asks to be told of what comes next, too. */
+static void check_told(const char *why)
+{
+	put("# the one after a full ring\n", 28);
+	push(&con);
+	check(taken(), "a slot is not taken after %s", why);
+}
+
+TEST(full_ring_for_a_hypercall)
+{
+	while (pvhv_ring_room(&con.requests))
+		put("# full, and nobody told\n", 24);
+	pvhv_ring_push(&con.requests);
+	printf("# the hypercall\n");
+	check(taken(), "they are not taken by a hypercall");
+	check_told("a hypercall");
+}
+
+TEST(full_ring_offered)
+{
+	if (!check(open_again(), "it cannot be opened"))
+		return;
+	offer();
+	while (pvhv_ring_room(&con.requests))
+		put("# offered\n", 10);
+	pvhv_ring_push(&con.requests);
+	publish(PVHV_DEV_INITIALISED);
+	if (!wait_state(PVHV_DEV_CONNECTED))
+		return;
+	publish(PVHV_DEV_CONNECTED);
+	check(taken(), "what was offered is not taken");
+	check_told("a full ring was offered");
+}
+
 TEST(bad_lengths)
 {
 	static const u8 bad[] = { 0, 64, 65, 128, 255 };
