@@ -31,6 +31,19 @@ static void touch(char *p)
 	asm volatile("movb $1, %0" : "=m"(*p));
 }
 
+/* Who waits for another thread must not keep the only CPU. */
+static void relax(void)
+{
+	static long cpus;
+
+	if (!cpus)
+		cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	if (cpus > 1)
+		_mm_pause();
+	else
+		sched_yield();
+}
+
 static void pin(unsigned int n)
 {
 	cpu_set_t set;
@@ -78,12 +91,12 @@ static void *fault_thread(void *arg)
 	madvise(p, size, MADV_NOHUGEPAGE);
 	ready++;
 	while (!go)
-		_mm_pause();
+		relax();
 	for (i = 0; i < size; i += PAGE)
 		touch(p + i);
 	ready--;
 	while (go)
-		_mm_pause();
+		relax();
 	munmap(p, size);
 	return NULL;
 }
@@ -98,7 +111,7 @@ uint64_t run_parallel_fault(unsigned long n)
 	for (i = 1; i < THREADS; i++)
 		threads[i - 1] = start(fault_thread, (void *)i);
 	while (ready < THREADS - 1)
-		_mm_pause();
+		relax();
 	/* this one, too, with the clock around it */
 	pin(0);
 	{
@@ -113,7 +126,7 @@ uint64_t run_parallel_fault(unsigned long n)
 		for (i = 0; i < each * PAGE; i += PAGE)
 			touch(p + i);
 		while (ready)
-			_mm_pause();
+			relax();
 		t = now_ns() - t;
 		munmap(p, each * PAGE);
 	}
@@ -135,7 +148,7 @@ static void *spin(void *arg)
 	ready = 1;
 	while (!stop) {
 		touch(shot + PAGE);
-		_mm_pause();
+		relax();
 	}
 	return NULL;
 }
@@ -152,7 +165,7 @@ void setup_shootdown(void)
 	pin(0);
 	spinner = start(spin, NULL);
 	while (!ready)
-		_mm_pause();
+		relax();
 }
 
 uint64_t run_shootdown(unsigned long n)
