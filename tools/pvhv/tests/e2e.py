@@ -792,6 +792,9 @@ def paused_guest_stays_paused(p):
     g = p.start()
     read_until(g.stdout, b"cmdline")
     p.cmd("pause", "g")
+    # what it had printed before may still be on its way
+    while select.select([g.stdout], [], [], 0.5)[0]:
+        os.read(g.stdout.fileno(), 4096)
     g.stdin.write(b"hello\n")
     g.stdin.flush()
     check(not select.select([g.stdout], [], [], 0.5)[0], "it went on")
