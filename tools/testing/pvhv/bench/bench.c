@@ -12,9 +12,10 @@
  *	BENCH sync NAME begin|end OPERATIONS	(with "sync")
  *	BENCH loop NAME				(with "loop=")
  *	BENCH stamp tsc=N			("bench stamp COMMAND...")
- *	BENCH end
+ *	BENCH end tsc=N ns=N
  *
- * tsc is that of the program's start.
+ * tsc is that of the program's start, and at the end the TSC's and the clock's
+ * difference to then: whether a nanosecond is an instruction.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -36,7 +37,7 @@
 
 char *bench_self;
 
-static uint64_t start_tsc;
+static uint64_t start_tsc, start_ns;
 static unsigned long target_ms = 10;
 static unsigned long reps = 7;
 static const char *only;
@@ -179,7 +180,7 @@ static bool selected(const char *name)
 	const char *p;
 
 	if (!only)
-		return true;
+		return strncmp(name, "smp-", 4);
 	for (p = only; (p = strstr(p, name)); p += len)
 		if ((p == only || p[-1] == ',') && (!p[len] || p[len] == ','))
 			return true;
@@ -194,6 +195,7 @@ static void help(void)
 	       "       bench stamp COMMAND...\n\n"
 	       "t=MS     length of a run (10)\n"
 	       "reps=N   runs, of which the median is the result (7)\n"
+	       "ops=     only these; without it, all but smp-*\n"
 	       "sync     wait for a line of input before and after the runs of an operation\n"
 	       "idle     do nothing, for ever\n"
 	       "loop=    do that operation for ever\n"
@@ -223,6 +225,7 @@ int main(int argc, char **argv)
 	bool idle = false;
 
 	start_tsc = __rdtsc();
+	start_ns = now_ns();
 	/* what fork+exec+wait execs */
 	if (argc == 2 && !strcmp(argv[1], "exit"))
 		_exit(0);
@@ -274,6 +277,7 @@ int main(int argc, char **argv)
 	for (op = ops; op->name; op++)
 		if (selected(op->name))
 			measure(op);
-	printf("BENCH end\n");
+	printf("BENCH end tsc=%llu ns=%llu\n", (unsigned long long)(__rdtsc() - start_tsc),
+	       (unsigned long long)(now_ns() - start_ns));
 	finish(0);
 }

@@ -2,7 +2,7 @@
 /*
  * bench: what the kernel's services cost, on any machine that runs Linux.
  *
- * bench.c measures and reports, ops.c has the operations.
+ * bench.c measures and reports, ops.c has the operations, smp.c those of two threads.
  */
 #ifndef _BENCH_H
 #define _BENCH_H
@@ -46,6 +46,13 @@ static inline void mark(void)
 
 extern const struct op ops[];	/* ends with a name of NULL */
 extern char *bench_self;	/* a path to this program */
+
+uint64_t run_smp_fault(unsigned long n);
+uint64_t run_smp_fault_mm(unsigned long n);
+uint64_t run_smp_shootdown(unsigned long n);
+uint64_t run_smp_futex(unsigned long n);
+uint64_t run_smp_pipe(unsigned long n);
+uint64_t run_smp_hackbench(unsigned long n);
 
 uint64_t now_ns(void);
 void die(const char *fmt, ...);

@@ -376,5 +376,14 @@ const struct op ops[] = {
 	{ "signal", "signal delivery", setup_signal, run_signal },
 	{ "read", "4 KiB pread (tmpfs)", setup_file, run_read, cleanup_file },
 	{ "compute", "1000 turns of a loop of two instructions", .run = run_compute },
+	/* Only when named by ops= */
+	{ "smp-fault", "page fault, in two processes", .run = run_smp_fault,
+	  .max = 2 * FAULT_PAGES },
+	{ "smp-fault-mm", "page fault, in two threads", .run = run_smp_fault_mm,
+	  .max = 2 * FAULT_PAGES },
+	{ "smp-shootdown", "mprotect pair, a thread runs", .run = run_smp_shootdown },
+	{ "smp-futex", "futex ping-pong, per switch", .run = run_smp_futex },
+	{ "smp-pipe", "pipe ping-pong, per switch", .run = run_smp_pipe },
+	{ "smp-hackbench", "hackbench, per message", .run = run_smp_hackbench },
 	{ }
 };

@@ -1,0 +1,357 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * bench: the operations of two threads, each kept on a CPU of its own where
+ * there are two, else both on the only one.
+ *
+ * Under "qemu -icount" the clock counts the instructions of all CPUs, and one CPU
+ * runs at a time: a result is the work of both threads, waiting in loops
+ * included, for each thing that one of them does. It is no elapsed time.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <x86intrin.h>
+
+#include "bench.h"
+
+#define PAGE	4096UL
+
+static void stay_on(unsigned int nr)
+{
+	cpu_set_t cpus;
+
+	CPU_ZERO(&cpus);
+	CPU_SET(nr % sysconf(_SC_NPROCESSORS_ONLN), &cpus);
+	if (sched_setaffinity(0, sizeof(cpus), &cpus))
+		die("sched_setaffinity");
+}
+
+static void roam(void)
+{
+	cpu_set_t cpus;
+
+	CPU_ZERO(&cpus);
+	for (int i = 0; i < sysconf(_SC_NPROCESSORS_ONLN); i++)
+		CPU_SET(i, &cpus);
+	sched_setaffinity(0, sizeof(cpus), &cpus);
+}
+
+static void *map(unsigned long size, int flags)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, flags | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		die("mmap");
+	madvise(p, size, MADV_NOHUGEPAGE);
+	return p;
+}
+
+static pthread_t start(void *(*fn)(void *))
+{
+	pthread_t thread;
+
+	errno = pthread_create(&thread, NULL, fn, NULL);
+	if (errno)
+		die("pthread_create");
+	return thread;
+}
+
+static pid_t fork_or_die(void)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		die("fork");
+	return pid;
+}
+
+/*
+ * The two meet here; the one who waits lets others run: of its own CPU, and by
+ * PAUSE, after which QEMU goes on with the other CPU.
+ */
+static void meet(unsigned int *here)
+{
+	__atomic_add_fetch(here, 1, __ATOMIC_SEQ_CST);
+	while (__atomic_load_n(here, __ATOMIC_SEQ_CST) < 2) {
+		_mm_pause();
+		sched_yield();
+	}
+}
+
+/* Shared with the process that is the other thread in two of the rows */
+static struct {
+	unsigned int begin, end;
+} *gate;
+
+static unsigned long each;	/* how many things each of the two does */
+
+static void touch_own(void)
+{
+	char *p = map(each * PAGE, MAP_PRIVATE);
+
+	meet(&gate->begin);
+	for (unsigned long i = 0; i < each; i++)
+		*(volatile char *)(p + i * PAGE) = 1;
+	meet(&gate->end);
+	munmap(p, each * PAGE);
+}
+
+static void *fault_thread(void *unused)
+{
+	stay_on(1);
+	touch_own();
+	return NULL;
+}
+
+static uint64_t two_faults(unsigned long n, bool threads)
+{
+	pthread_t thread = 0;
+	pid_t pid = 0;
+	uint64_t t;
+	char *p;
+
+	gate = map(PAGE, MAP_SHARED);
+	each = (n + 1) / 2;
+	p = map(each * PAGE, MAP_PRIVATE);
+	stay_on(0);
+	if (threads) {
+		thread = start(fault_thread);
+	} else {
+		pid = fork_or_die();
+		if (!pid) {
+			fault_thread(NULL);
+			_exit(0);
+		}
+	}
+	meet(&gate->begin);
+	t = now_ns();
+	for (unsigned long i = 0; i < each; i++)
+		*(volatile char *)(p + i * PAGE) = 1;
+	meet(&gate->end);
+	t = now_ns() - t;
+	if (threads)
+		pthread_join(thread, NULL);
+	else
+		waitpid(pid, NULL, 0);
+	munmap(p, each * PAGE);
+	munmap(gate, PAGE);
+	roam();
+	return t * n / (2 * each);
+}
+
+uint64_t run_smp_fault(unsigned long n)
+{
+	return two_faults(n, false);
+}
+
+uint64_t run_smp_fault_mm(unsigned long n)
+{
+	return two_faults(n, true);
+}
+
+static unsigned int stop, running;
+
+/*
+ * Runs when its CPU has nothing else to do: on another CPU all the time, and next to
+ * never on the same one.
+ */
+static void *idle_thread(void *unused)
+{
+	struct sched_param param = {};
+
+	stay_on(1);
+	if (sched_setscheduler(0, SCHED_IDLE, &param))
+		die("sched_setscheduler");
+	__atomic_store_n(&running, 1, __ATOMIC_SEQ_CST);
+	while (!__atomic_load_n(&stop, __ATOMIC_SEQ_CST))
+		_mm_pause();
+	return NULL;
+}
+
+uint64_t run_smp_shootdown(unsigned long n)
+{
+	char *p = map(PAGE, MAP_PRIVATE);
+	pthread_t thread;
+	uint64_t t;
+
+	*(volatile char *)p = 1;
+	stop = running = 0;
+	stay_on(0);
+	thread = start(idle_thread);
+	while (!__atomic_load_n(&running, __ATOMIC_SEQ_CST))
+		usleep(100);
+	t = now_ns();
+	for (unsigned long i = 0; i < n; i++) {
+		mprotect(p, PAGE, PROT_READ);
+		mprotect(p, PAGE, PROT_READ | PROT_WRITE);
+		*(volatile char *)p = 1;
+	}
+	t = now_ns() - t;
+	__atomic_store_n(&stop, 1, __ATOMIC_SEQ_CST);
+	pthread_join(thread, NULL);
+	munmap(p, PAGE);
+	roam();
+	return t;
+}
+
+static unsigned int turn;
+
+/* Twice each: wait for our turn, end it, wake the other. */
+static void take_turns(unsigned int me)
+{
+	for (unsigned long i = 0; i < each; i++) {
+		while (__atomic_load_n(&turn, __ATOMIC_SEQ_CST) != me)
+			syscall(SYS_futex, &turn, FUTEX_WAIT_PRIVATE, !me, NULL);
+		__atomic_store_n(&turn, !me, __ATOMIC_SEQ_CST);
+		syscall(SYS_futex, &turn, FUTEX_WAKE_PRIVATE, 1);
+	}
+}
+
+static void *futex_thread(void *unused)
+{
+	stay_on(1);
+	take_turns(1);
+	return NULL;
+}
+
+uint64_t run_smp_futex(unsigned long n)
+{
+	pthread_t thread;
+	uint64_t t;
+
+	each = (n + 1) / 2;
+	turn = 0;
+	stay_on(0);
+	thread = start(futex_thread);
+	t = now_ns();
+	take_turns(0);
+	pthread_join(thread, NULL);
+	t = now_ns() - t;
+	roam();
+	return t * n / (2 * each);
+}
+
+uint64_t run_smp_pipe(unsigned long n)
+{
+	int ping[2], pong[2];
+	uint64_t t;
+	pid_t pid;
+	char c = 0;
+
+	if (pipe(ping) || pipe(pong))
+		die("pipe");
+	stay_on(0);
+	pid = fork_or_die();
+	if (!pid) {
+		stay_on(1);
+		close(ping[1]);
+		while (read(ping[0], &c, 1) == 1 && write(pong[1], &c, 1) == 1)
+			;
+		_exit(0);
+	}
+	close(ping[0]);
+	close(pong[1]);
+	each = (n + 1) / 2;
+	t = now_ns();
+	for (unsigned long i = 0; i < each; i++)
+		if (write(ping[1], &c, 1) != 1 || read(pong[0], &c, 1) != 1)
+			die("pipe");
+	t = now_ns() - t;
+	close(ping[1]);
+	close(pong[0]);
+	waitpid(pid, NULL, 0);
+	roam();
+	return t * n / (2 * each);
+}
+
+/*
+ * As hackbench does it: in each group, all senders write messages to all
+ * receivers, a process each, which the scheduler may put on any CPU.
+ */
+#define GROUPS		2
+#define SENDERS		4	/* and as many receivers, of each group */
+#define MESSAGE		100
+#define A_LOOP		((unsigned long)GROUPS * SENDERS * SENDERS)
+
+static void send_all(int fds[SENDERS][2], unsigned long loops)
+{
+	char message[MESSAGE] = "";
+
+	while (loops--)
+		for (int i = 0; i < SENDERS; i++)
+			if (write(fds[i][1], message, MESSAGE) != MESSAGE)
+				_exit(1);
+}
+
+static void receive_all(int fd, unsigned long loops)
+{
+	char message[MESSAGE];
+	size_t left = loops * SENDERS * MESSAGE;
+	ssize_t n;
+
+	while (left) {
+		n = read(fd, message, left < MESSAGE ? left : MESSAGE);
+		if (n <= 0)
+			_exit(1);
+		left -= n;
+	}
+}
+
+uint64_t run_smp_hackbench(unsigned long n)
+{
+	unsigned long loops = (n + A_LOOP - 1) / A_LOOP;
+	int ready[2], go[2], fds[SENDERS][2], status, bad = 0;
+	uint64_t t;
+	char c;
+
+	if (pipe(ready) || pipe(go))
+		die("pipe");
+	for (int group = 0; group < GROUPS; group++) {
+		for (int i = 0; i < SENDERS; i++)
+			if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds[i]))
+				die("socketpair");
+		for (int i = 0; i < 2 * SENDERS; i++) {
+			if (fork_or_die())
+				continue;
+			close(go[1]);
+			/* Ends with the pipe's last writer, which is the parent */
+			if (write(ready[1], "", 1) != 1 || read(go[0], &c, 1))
+				_exit(1);
+			if (i < SENDERS)
+				send_all(fds, loops);
+			else
+				receive_all(fds[i - SENDERS][0], loops);
+			_exit(0);
+		}
+		for (int i = 0; i < SENDERS; i++) {
+			close(fds[i][0]);
+			close(fds[i][1]);
+		}
+	}
+	for (int i = 0; i < GROUPS * 2 * SENDERS; i++)
+		if (read(ready[0], &c, 1) != 1)
+			die("pipe");
+	t = now_ns();
+	close(go[1]);
+	for (int i = 0; i < GROUPS * 2 * SENDERS; i++) {
+		while (wait(&status) < 0)
+			if (errno != EINTR)
+				die("wait");
+		bad |= status;
+	}
+	t = now_ns() - t;
+	close(go[0]);
+	close(ready[0]);
+	close(ready[1]);
+	if (bad)
+		die("hackbench");
+	return t * n / (loops * A_LOOP);
+}
