@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
@@ -54,6 +55,8 @@ uint64_t run_smp_futex(unsigned long n);
 uint64_t run_smp_pipe(unsigned long n);
 uint64_t run_smp_hackbench(unsigned long n);
 
+pid_t fork_or_die(void);
+void wait_for(pid_t pid);
 uint64_t now_ns(void);
 void die(const char *fmt, ...);
 

@@ -58,7 +58,7 @@ static void touch_marked(char *p, unsigned long size)
 	}
 }
 
-static pid_t fork_or_die(void)
+pid_t fork_or_die(void)
 {
 	pid_t pid = fork();
 
@@ -67,7 +67,7 @@ static pid_t fork_or_die(void)
 	return pid;
 }
 
-static void wait_for(pid_t pid)
+void wait_for(pid_t pid)
 {
 	while (waitpid(pid, NULL, 0) < 0)
 		if (errno != EINTR)

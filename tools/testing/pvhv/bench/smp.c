@@ -64,15 +64,6 @@ static pthread_t start(void *(*fn)(void *))
 	return thread;
 }
 
-static pid_t fork_or_die(void)
-{
-	pid_t pid = fork();
-
-	if (pid < 0)
-		die("fork");
-	return pid;
-}
-
 /*
  * The two meet here; the one who waits lets others run: of its own CPU, and by
  * PAUSE, after which QEMU goes on with the other CPU.
@@ -140,7 +131,7 @@ static uint64_t two_faults(unsigned long n, bool threads)
 	if (threads)
 		pthread_join(thread, NULL);
 	else
-		waitpid(pid, NULL, 0);
+		wait_for(pid);
 	munmap(p, each * PAGE);
 	munmap(gate, PAGE);
 	roam();
@@ -267,7 +258,7 @@ uint64_t run_smp_pipe(unsigned long n)
 	t = now_ns() - t;
 	close(ping[1]);
 	close(pong[0]);
-	waitpid(pid, NULL, 0);
+	wait_for(pid);
 	roam();
 	return t * n / (2 * each);
 }
@@ -278,8 +269,10 @@ uint64_t run_smp_pipe(unsigned long n)
  */
 #define GROUPS		2
 #define SENDERS		4	/* and as many receivers, of each group */
+#define WORKERS		(GROUPS * 2 * SENDERS)
 #define MESSAGE		100
 #define A_LOOP		((unsigned long)GROUPS * SENDERS * SENDERS)
+#define MIN_LOOPS	20	/* else the start is most of it */
 
 static void send_all(int fds[SENDERS][2], unsigned long loops)
 {
@@ -305,53 +298,64 @@ static void receive_all(int fd, unsigned long loops)
 	}
 }
 
-uint64_t run_smp_hackbench(unsigned long n)
+/* Pipes: of workers that are ready or done, and two that end when the parent says so */
+static int report[2], go[2], leave[2];
+
+static void reports(void)
 {
-	unsigned long loops = (n + A_LOOP - 1) / A_LOOP;
-	int ready[2], go[2], fds[SENDERS][2], status, bad = 0;
-	uint64_t t;
 	char c;
 
-	if (pipe(ready) || pipe(go))
+	for (int i = 0; i < WORKERS; i++)
+		if (read(report[0], &c, 1) != 1)
+			die("hackbench");
+}
+
+static void work(int fds[SENDERS][2], int nr, unsigned long loops)
+{
+	char c;
+
+	close(go[1]);
+	close(leave[1]);
+	if (write(report[1], "", 1) != 1 || read(go[0], &c, 1))
+		_exit(1);
+	if (nr < SENDERS)
+		send_all(fds, loops);
+	else
+		receive_all(fds[nr - SENDERS][0], loops);
+	_exit(write(report[1], "", 1) != 1 || read(leave[0], &c, 1));
+}
+
+uint64_t run_smp_hackbench(unsigned long n)
+{
+	unsigned long loops = n / A_LOOP + MIN_LOOPS;
+	int fds[SENDERS][2];
+	uint64_t t;
+
+	if (pipe(report) || pipe(go) || pipe(leave))
 		die("pipe");
 	for (int group = 0; group < GROUPS; group++) {
 		for (int i = 0; i < SENDERS; i++)
 			if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds[i]))
 				die("socketpair");
-		for (int i = 0; i < 2 * SENDERS; i++) {
-			if (fork_or_die())
-				continue;
-			close(go[1]);
-			/* Ends with the pipe's last writer, which is the parent */
-			if (write(ready[1], "", 1) != 1 || read(go[0], &c, 1))
-				_exit(1);
-			if (i < SENDERS)
-				send_all(fds, loops);
-			else
-				receive_all(fds[i - SENDERS][0], loops);
-			_exit(0);
-		}
+		for (int i = 0; i < 2 * SENDERS; i++)
+			if (!fork_or_die())
+				work(fds, i, loops);
 		for (int i = 0; i < SENDERS; i++) {
 			close(fds[i][0]);
 			close(fds[i][1]);
 		}
 	}
-	for (int i = 0; i < GROUPS * 2 * SENDERS; i++)
-		if (read(ready[0], &c, 1) != 1)
-			die("pipe");
+	close(report[1]);
+	reports();
 	t = now_ns();
 	close(go[1]);
-	for (int i = 0; i < GROUPS * 2 * SENDERS; i++) {
-		while (wait(&status) < 0)
-			if (errno != EINTR)
-				die("wait");
-		bad |= status;
-	}
+	reports();
 	t = now_ns() - t;
+	close(leave[1]);
+	for (int i = 0; i < WORKERS; i++)
+		wait_for(-1);
+	close(report[0]);
 	close(go[0]);
-	close(ready[0]);
-	close(ready[1]);
-	if (bad)
-		die("hackbench");
+	close(leave[0]);
 	return t * n / (loops * A_LOOP);
 }
