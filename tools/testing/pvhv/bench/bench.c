@@ -215,6 +215,18 @@ static void init_system(void)
 		mkdir(fs[i][1], 0755);
 		mount(fs[i][0], fs[i][1], fs[i][0], 0, NULL);
 	}
+	/* Those that maxcpus= has left out: see peers */
+	for (int i = 1; ; i++) {
+		char path[64];
+		FILE *f;
+
+		snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/online", i);
+		f = fopen(path, "w");
+		if (!f)
+			break;
+		fputs("1", f);
+		fclose(f);
+	}
 }
 
 int main(int argc, char **argv)

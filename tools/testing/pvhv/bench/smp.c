@@ -22,7 +22,8 @@
 
 #include "bench.h"
 
-#define PAGE	4096UL
+#define PAGE		4096UL
+#define MIN_FAULTS	256	/* of each; else the start is most of it */
 
 static void stay_on(unsigned int nr)
 {
@@ -64,41 +65,44 @@ static pthread_t start(void *(*fn)(void *))
 	return thread;
 }
 
+/* Where the two meet; in memory that processes share, too */
+struct gate {
+	unsigned int here;
+	uint64_t ns;	/* of the last one's arrival */
+};
+
+static struct gate *begin, *end;
+static unsigned long each;	/* how many things each of the two does */
+
 /*
- * The two meet here; the one who waits lets others run: of its own CPU, and by
- * PAUSE, after which QEMU goes on with the other CPU.
+ * The one who waits lets others run: of its own CPU, and by PAUSE, after which QEMU
+ * goes on with the other CPU.
  */
-static void meet(unsigned int *here)
+static void meet(struct gate *gate)
 {
-	__atomic_add_fetch(here, 1, __ATOMIC_SEQ_CST);
-	while (__atomic_load_n(here, __ATOMIC_SEQ_CST) < 2) {
+	gate->ns = now_ns();
+	__atomic_add_fetch(&gate->here, 1, __ATOMIC_SEQ_CST);
+	while (__atomic_load_n(&gate->here, __ATOMIC_SEQ_CST) < 2) {
 		_mm_pause();
 		sched_yield();
 	}
 }
 
-/* Shared with the process that is the other thread in two of the rows */
-static struct {
-	unsigned int begin, end;
-} *gate;
-
-static unsigned long each;	/* how many things each of the two does */
-
-static void touch_own(void)
+static void touch_own(unsigned int cpu)
 {
 	char *p = map(each * PAGE, MAP_PRIVATE);
 
-	meet(&gate->begin);
+	stay_on(cpu);
+	meet(begin);
 	for (unsigned long i = 0; i < each; i++)
 		*(volatile char *)(p + i * PAGE) = 1;
-	meet(&gate->end);
+	meet(end);
 	munmap(p, each * PAGE);
 }
 
 static void *fault_thread(void *unused)
 {
-	stay_on(1);
-	touch_own();
+	touch_own(1);
 	return NULL;
 }
 
@@ -107,33 +111,26 @@ static uint64_t two_faults(unsigned long n, bool threads)
 	pthread_t thread = 0;
 	pid_t pid = 0;
 	uint64_t t;
-	char *p;
 
-	gate = map(PAGE, MAP_SHARED);
-	each = (n + 1) / 2;
-	p = map(each * PAGE, MAP_PRIVATE);
-	stay_on(0);
+	begin = map(PAGE, MAP_SHARED);
+	end = begin + 1;
+	each = n / 2 + MIN_FAULTS;
 	if (threads) {
 		thread = start(fault_thread);
 	} else {
 		pid = fork_or_die();
 		if (!pid) {
-			fault_thread(NULL);
+			touch_own(1);
 			_exit(0);
 		}
 	}
-	meet(&gate->begin);
-	t = now_ns();
-	for (unsigned long i = 0; i < each; i++)
-		*(volatile char *)(p + i * PAGE) = 1;
-	meet(&gate->end);
-	t = now_ns() - t;
+	touch_own(0);
+	t = end->ns - begin->ns;
 	if (threads)
 		pthread_join(thread, NULL);
 	else
 		wait_for(pid);
-	munmap(p, each * PAGE);
-	munmap(gate, PAGE);
+	munmap(begin, PAGE);
 	roam();
 	return t * n / (2 * each);
 }
@@ -177,8 +174,10 @@ uint64_t run_smp_shootdown(unsigned long n)
 	stop = running = 0;
 	stay_on(0);
 	thread = start(idle_thread);
-	while (!__atomic_load_n(&running, __ATOMIC_SEQ_CST))
-		usleep(100);
+	/* Long enough that the scheduler thinks it has had its share for long */
+	do
+		usleep(1000);
+	while (!__atomic_load_n(&running, __ATOMIC_SEQ_CST));
 	t = now_ns();
 	for (unsigned long i = 0; i < n; i++) {
 		mprotect(p, PAGE, PROT_READ);
