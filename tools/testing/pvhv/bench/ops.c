@@ -136,6 +136,7 @@ static void cleanup_file(void)
 	close(file);
 }
 
+/* A fault maps 16 pages around it. */
 static uint64_t run_file_fault(unsigned long n)
 {
 	char *p = mmap(NULL, n * PAGE, PROT_READ, MAP_SHARED, file, 0);
@@ -358,24 +359,24 @@ static uint64_t run_compute(unsigned long n)
 }
 
 const struct op ops[] = {
-	{ "fresh", "touch a page of RAM that this machine has not used before",
+	{ "fresh", "first touch of guest RAM",
 	  .run = run_fault, .max = FRESH_PAGES, .once = true },
-	{ "getppid", "getppid, the shortest system call", .run = run_getppid },
-	{ "clock", "clock_gettime (vdso)", .run = run_clock },
+	{ "getppid", "getppid", .run = run_getppid },
+	{ "clock", "clock_gettime", .run = run_clock },
 	{ "fault", "anonymous page fault", .run = run_fault, .max = FAULT_PAGES },
-	{ "cow", "copy-on-write page fault", .run = run_cow, .max = FAULT_PAGES },
-	{ "filefault", "read a page of a mapped file (page cache, 16 mapped per fault)",
+	{ "cow", "copy-on-write fault", .run = run_cow, .max = FAULT_PAGES },
+	{ "filefault", "mapped file, per page",
 	  setup_file, run_file_fault, cleanup_file, .max = FILE_PAGES },
-	{ "mmap", "mmap + touch + munmap of 64 KiB", .run = run_mmap },
-	{ "mprotect", "mprotect pair, one page", setup_mprotect, run_mprotect, cleanup_mprotect },
-	{ "fork", "fork + exit + wait", .run = run_fork },
-	{ "fork16", "fork + exit + wait with 16 MiB dirty",
+	{ "mmap", "mmap+touch+munmap 64 KiB", .run = run_mmap },
+	{ "mprotect", "mprotect pair", setup_mprotect, run_mprotect, cleanup_mprotect },
+	{ "fork", "fork+exit+wait", .run = run_fork },
+	{ "fork16", "fork with 16 MiB dirty",
 	  setup_fork16, run_fork, cleanup_fork16 },
-	{ "exec", "fork + exec + wait", .run = run_exec },
+	{ "exec", "fork+exec+wait", .run = run_exec },
 	{ "pipe", "context switch over pipes", setup_pipe, run_pipe, cleanup_pipe },
 	{ "signal", "signal delivery", setup_signal, run_signal },
-	{ "read", "4 KiB pread (tmpfs)", setup_file, run_read, cleanup_file },
-	{ "compute", "1000 turns of a loop of two instructions", .run = run_compute },
+	{ "read", "4 KiB read (tmpfs)", setup_file, run_read, cleanup_file },
+	{ "compute", "1000 turns of a loop", .run = run_compute },
 	/* Only when named by ops= */
 	{ "smp-fault", "page fault, in two processes", .run = run_smp_fault,
 	  .max = 2 * FAULT_PAGES },
