@@ -20,6 +20,7 @@
 
 struct net;
 struct file;
+struct pvhv_console;
 struct mem_cgroup;
 struct workqueue_struct;
 struct pvhv_device;
@@ -36,6 +37,7 @@ struct pvhv_event;
  * @mac:	net: the frontend's address
  * @mtu:	net: 0: 1500
  * @max_queues:	0: the driver decides
+ * @console:	console: the queues behind the owner's descriptor
  * @memcg:	the owner's; probe() and changed() run in it
  *
  * Of the host; a backend in a driver domain has none yet.
@@ -50,6 +52,7 @@ struct pvhv_device_config {
 	u8 mac[6];
 	u32 mtu;
 	u32 max_queues;
+	struct pvhv_console *console;
 	struct mem_cgroup *memcg;
 };
 

@@ -41,7 +41,7 @@
 #ifndef _PVHV_HYPERCALL_H
 #define _PVHV_HYPERCALL_H
 
-#define PVHV_ABI_VERSION	1
+#define PVHV_ABI_VERSION	2
 
 /* Errors have Linux's numbers; a guest that is not Linux needs these. */
 #define PVHV_EPERM		1

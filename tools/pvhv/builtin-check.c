@@ -54,9 +54,11 @@ static void print_plain(const struct host *h, bool ready)
 	for (p = h->problem; p < h->problem + h->nr; p++)
 		printf("%s %s: %s; %s\n", p->is_error ? "error" : "warning", p->type, p->text,
 		       p->action);
-	if (ready)
-		printf("ok ready: Linux %s, module API version %u, guest ABI version %u\n",
-		       h->release, h->info.api_version, h->info.abi_version);
+	if (!ready)
+		return;
+	printf("ok ready: Linux %s, module API version %u, ", h->release, h->info.api_version);
+	printf("guest ABI version %u, CPUID %s\n", h->info.abi_version,
+	       h->info.features & PVHV_F_CPUID_FAULTING ? "faults" : "is raw");
 }
 
 static void print_json(const struct host *h, bool ready)

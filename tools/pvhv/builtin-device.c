@@ -161,7 +161,7 @@ static int do_detach(const struct call *c)
 		return bad_usage(c->argv, "give a domain and one of its devices");
 	snprintf(verb, sizeof(verb), "%s-%s", c->is_disk ? "disk" : "net",
 		 c->force ? "remove" : "detach");
-	if (ask(c, verb, c->arg[0], &a))
+	if (ask_about(c, c->arg[0], verb, c->arg[0], &a))
 		return STATUS_USAGE;
 	if (c->wait_ms && wait_gone(c, answer_get(&a, "id"))) {
 		say("%s: %s is still in use after %u s%s", c->domain, c->arg[0],
@@ -193,7 +193,7 @@ static int do_resize(const struct call *c)
 		}
 		strbuf_addf(&arg, ",%llu", bytes);
 	}
-	rc = ask(c, "disk-resize", arg.data, &a);
+	rc = ask_about(c, c->arg[0], "disk-resize", arg.data, &a);
 	strbuf_free(&arg);
 	if (rc)
 		return STATUS_USAGE;

@@ -4,8 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <linux/pvhv.h>
+
 #include "builtin.h"
 #include "client.h"
+#include "cpulist.h"
 #include "device-list.h"
 
 /* Values that are numbers; all others are strings. */
@@ -52,14 +55,14 @@ static void print_devices(const struct answer *a, bool is_disk)
 	device_list_table(a, is_disk);
 }
 
-static void print_regs(const struct answer *regs)
+static void print_regs(unsigned int vcpu, const struct answer *regs)
 {
 	const struct answer_value *v;
 	unsigned int i;
 
 	if (!regs->nr)
 		return;
-	printf("\nvCPU 0");
+	printf("\nvCPU %u", vcpu);
 	for (i = 0; i < regs->nr; i++) {
 		v = &regs->value[i];
 		/* four 64-bit registers a line, selectors and the mode in one */
@@ -94,6 +97,45 @@ static void print_json_values(const struct answer *a, bool only_strings)
 	}
 }
 
+static void print_json_regs(const struct answer regs[PVHV_MAX_VCPUS])
+{
+	const char *separator = ", \"registers\": [";
+	unsigned int i;
+
+	for (i = 0; i < PVHV_MAX_VCPUS; i++) {
+		if (!regs[i].nr)
+			continue;
+		printf("%s{\"vcpu\": %u, ", separator, i);
+		print_json_values(&regs[i], true);
+		putchar('}');
+		separator = ", ";
+	}
+	if (separator[2] == '\0')
+		putchar(']');
+}
+
+/* Those of the vCPUs that are up; it may be resumed meanwhile. */
+static void ask_regs(struct connection *conn, const char *name, const char *vcpus,
+		     struct answer regs[PVHV_MAX_VCPUS])
+{
+	struct cpu_list up;
+	char request[16];
+	struct errmsg e;
+	unsigned int i;
+
+	if (cpu_list_parse(&up, vcpus, &e))
+		return;
+	for (i = 0; i < PVHV_MAX_VCPUS; i++) {
+		if (!cpu_list_has(&up, i))
+			continue;
+		snprintf(request, sizeof(request), "regs %u", i);
+		if (!client_request(conn, request, CLIENT_TIMEOUT_MS, &regs[i], &e))
+			continue;
+		say("%s: no registers: %s", name, e.text);
+		break;
+	}
+}
+
 int cmd_info(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -102,8 +144,9 @@ int cmd_info(int argc, char **argv)
 		{ 0 }
 	};
 	int c, rc, status = STATUS_OK;
-	struct answer info, regs = { 0 }, disks = { 0 }, nets = { 0 };
+	struct answer info, regs[PVHV_MAX_VCPUS] = { 0 }, disks = { 0 }, nets = { 0 };
 	const char *name = NULL, *state;
+	unsigned int i;
 	struct connection conn;
 	bool json = false;
 	struct errmsg e;
@@ -133,10 +176,8 @@ int cmd_info(int argc, char **argv)
 		return STATUS_USAGE;
 	}
 	state = answer_get(&info, "state");
-	if (!strcmp(state, "paused") || !strcmp(state, "crashed")) {
-		if (client_request(&conn, "regs 0", CLIENT_TIMEOUT_MS, &regs, &e))
-			say("%s: no registers: %s", name, e.text);
-	}
+	if (!strcmp(state, "paused") || !strcmp(state, "crashed"))
+		ask_regs(&conn, name, answer_get(&info, "vcpus-up"), regs);
 	/* "state" and the like if it has just ended: then without */
 	if (answer_number(&info, "disks"))
 		client_request(&conn, "disks", CLIENT_TIMEOUT_MS, &disks, &e);
@@ -151,21 +192,19 @@ int cmd_info(int argc, char **argv)
 		device_list_json(&disks);
 		printf(", \"net_list\": ");
 		device_list_json(&nets);
-		if (regs.nr) {
-			printf(", \"registers\": {");
-			print_json_values(&regs, true);
-			putchar('}');
-		}
+		print_json_regs(regs);
 		printf("}\n");
 	} else {
 		print_plain(&info);
 		print_devices(&disks, true);
 		print_devices(&nets, false);
-		print_regs(&regs);
+		for (i = 0; i < PVHV_MAX_VCPUS; i++)
+			print_regs(i, &regs[i]);
 	}
 	answer_free(&disks);
 	answer_free(&nets);
 	answer_free(&info);
-	answer_free(&regs);
+	for (i = 0; i < PVHV_MAX_VCPUS; i++)
+		answer_free(&regs[i]);
 	return STATUS_OK;
 }

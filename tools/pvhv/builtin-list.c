@@ -6,7 +6,7 @@
 #include "client.h"
 #include "runtime.h"
 
-#define ROW	"%-20s %7s  %-12s %8s  %5s %4s  %12s  "
+#define ROW	"%-20s %7s  %-12s %8s  %4s  %5s %4s  %12s  "
 
 #define LIST_TIMEOUT_MS	2000	/* for each launcher: one may hang */
 
@@ -16,7 +16,7 @@ static void print_row(const char *name, const struct answer *a)
 
 	printf(ROW, name, answer_get(a, "pid"), answer_get(a, "state"),
 	       format_size(answer_number(a, "memory"), size, sizeof(size)),
-	       answer_get(a, "disks"), answer_get(a, "nets"),
+	       answer_get(a, "vcpus"), answer_get(a, "disks"), answer_get(a, "nets"),
 	       format_uptime(answer_number(a, "uptime-ms") / 1000, uptime, sizeof(uptime)));
 	print_visible(stdout, answer_get(a, "reason"));
 	putchar('\n');
@@ -28,8 +28,9 @@ static void print_json_row(const char *name, const struct answer *a, bool first)
 	json_string(stdout, name);
 	printf(", \"pid\": %llu, \"state\": ", answer_number(a, "pid"));
 	json_string(stdout, answer_get(a, "state"));
-	printf(", \"memory\": %llu, \"disks\": %llu, \"nets\": %llu",
-	       answer_number(a, "memory"), answer_number(a, "disks"), answer_number(a, "nets"));
+	printf(", \"memory\": %llu, \"vcpus\": %llu, \"disks\": %llu, \"nets\": %llu",
+	       answer_number(a, "memory"), answer_number(a, "vcpus"),
+	       answer_number(a, "disks"), answer_number(a, "nets"));
 	printf(", \"uptime_ms\": %llu, \"reason\": ", answer_number(a, "uptime-ms"));
 	if (*answer_get(a, "reason"))
 		json_string(stdout, answer_get(a, "reason"));
@@ -45,11 +46,12 @@ static void print_mute(const char *name, const char *why, bool json, bool first)
 		printf("%s\n  {\"name\": ", first ? "" : ",");
 		json_string(stdout, name);
 		printf(", \"pid\": null, \"state\": \"unresponsive\", \"memory\": null");
-		printf(", \"disks\": null, \"nets\": null, \"uptime_ms\": null, \"reason\": ");
+		printf(", \"vcpus\": null, \"disks\": null, \"nets\": null");
+		printf(", \"uptime_ms\": null, \"reason\": ");
 		json_string(stdout, why);
 		printf("}");
 	} else {
-		printf(ROW "%s\n", name, "-", "unresponsive", "-", "-", "-", "-", why);
+		printf(ROW "%s\n", name, "-", "unresponsive", "-", "-", "-", "-", "-", why);
 	}
 }
 
@@ -81,7 +83,7 @@ int cmd_list(int argc, char **argv)
 	if (json)
 		putchar('[');
 	else
-		printf(ROW "%s\n", "NAME", "PID", "STATE", "MEMORY", "DISKS", "NETS",
+		printf(ROW "%s\n", "NAME", "PID", "STATE", "MEMORY", "CPUS", "DISKS", "NETS",
 		       "UPTIME", "REASON");
 	names = runtime_names();
 	for (name = names; *name; name++) {

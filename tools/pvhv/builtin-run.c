@@ -40,24 +40,25 @@ static int add_net(struct launcher_config *cfg, const char *text, struct errmsg 
 }
 
 /* N[,max=M] */
-static int parse_cpus(struct launcher_config *cfg, const char *text)
+static int parse_cpus(struct launcher_config *cfg, const char *text, struct errmsg *e)
 {
+	static const char rule[] = "give N or N,max=M, 1 to %u";
 	const char *max = strstr(text, ",max=");
 	size_t len = max ? (size_t)(max - text) : strlen(text);
 	u64 cpus, max_cpus;
 	char number[8];
 
 	if (len >= sizeof(number))
-		return -1;
+		return errmsg_set(e, rule, PVHV_MAX_VCPUS);
 	memcpy(number, text, len);
 	number[len] = '\0';
-	if (parse_number(number, PVHV_MAX_VCPUS, &cpus))
-		return -1;
+	if (parse_number(number, PVHV_MAX_VCPUS, &cpus) || !cpus)
+		return errmsg_set(e, rule, PVHV_MAX_VCPUS);
 	max_cpus = cpus;
-	if (max && parse_number(max + strlen(",max="), PVHV_MAX_VCPUS, &max_cpus))
-		return -1;
-	if (!cpus || max_cpus < cpus)
-		return -1;
+	if (max && (parse_number(max + strlen(",max="), PVHV_MAX_VCPUS, &max_cpus) || !max_cpus))
+		return errmsg_set(e, rule, PVHV_MAX_VCPUS);
+	if (max_cpus < cpus)
+		return errmsg_set(e, "max=%llu is less than %llu", max_cpus, cpus);
 	cfg->cpus = cpus;
 	cfg->max_cpus = max_cpus;
 	return 0;
@@ -77,6 +78,7 @@ static int parse_options(int argc, char **argv, struct launcher_config *cfg, con
 		{ "on-crash", required_argument, NULL, 'x' },
 		{ "no-reboot", no_argument, NULL, 'r' },
 		{ "cpus", required_argument, NULL, 'p' },
+		{ "cpu-features", required_argument, NULL, 'f' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 }
 	};
@@ -132,9 +134,16 @@ static int parse_options(int argc, char **argv, struct launcher_config *cfg, con
 			cfg->no_reboot = true;
 			break;
 		case 'p':
-			if (parse_cpus(cfg, optarg))
-				return bad_usage(argv, "--cpus '%s': give N or N,max=M, 1 to %u",
-						 optarg, PVHV_MAX_VCPUS);
+			if (parse_cpus(cfg, optarg, &e))
+				return bad_usage(argv, "--cpus '%s': %s", optarg, e.text);
+			break;
+		case 'f':
+			if (!strcmp(optarg, "help")) {
+				cpu_features_print(stdout);
+				return -1;
+			}
+			if (cpu_features_parse(&cfg->hidden, optarg, &e))
+				return bad_usage(argv, "--cpu-features %s", e.text);
 			break;
 		case 'h':
 			print_command_help(argv[0]);

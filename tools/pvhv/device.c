@@ -6,8 +6,10 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <asm/prctl.h>
 #include <linux/sockios.h>
 
 #include "device.h"
@@ -29,6 +31,11 @@ int device_ioctl(int fd, unsigned long request, unsigned long arg)
 	int rc = ioctl(fd, request, arg);
 
 	return rc < 0 ? -errno : rc;
+}
+
+int thread_cpuid_faults(bool on)
+{
+	return syscall(SYS_arch_prctl, ARCH_SET_CPUID, !on) ? -errno : 0;
 }
 
 unsigned int disk_max_queues(void)

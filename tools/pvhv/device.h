@@ -6,6 +6,7 @@
 #ifndef PVHV_TOOL_DEVICE_H
 #define PVHV_TOOL_DEVICE_H
 
+#include <stdbool.h>
 #include <sys/stat.h>
 
 #define DEVICE_PATH	"/dev/pvhv"
@@ -16,6 +17,9 @@
 int device_stat(struct stat *st);
 int device_open(void);
 int device_ioctl(int fd, unsigned long request, unsigned long arg);
+
+/* Whether CPUID raises a fault in the calling thread; -ENODEV: not on this CPU */
+int thread_cpuid_faults(bool on);
 
 /* What pvhv-blkback takes; 0 if it is not loaded */
 unsigned int disk_max_queues(void);

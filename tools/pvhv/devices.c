@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -27,6 +28,31 @@ static struct device *new_device(struct devices *ds, u32 class, struct errmsg *e
 	return d;
 }
 
+static struct device *disk_by_serial(const struct devices *ds, const char *serial)
+{
+	unsigned int i;
+
+	for (i = 0; i < ds->nr; i++)
+		if (ds->dev[i]->class == PVHV_CLASS_BLOCK && *serial &&
+		    !strcmp(ds->dev[i]->disk.serial, serial))
+			return ds->dev[i];
+	return NULL;
+}
+
+static bool is_own_disk(const struct devices *ds, const char *path)
+{
+	struct stat st, own;
+	unsigned int i;
+
+	if (stat(path, &st))
+		return false;
+	for (i = 0; i < ds->nr; i++)
+		if (ds->dev[i]->fd >= 0 && !fstat(ds->dev[i]->fd, &own) &&
+		    own.st_dev == st.st_dev && own.st_ino == st.st_ino)
+			return true;
+	return false;
+}
+
 struct device *devices_new_disk(struct devices *ds, const struct disk_spec *spec,
 				struct errmsg *e)
 {
@@ -35,13 +61,22 @@ struct device *devices_new_disk(struct devices *ds, const struct disk_spec *spec
 	if (!d)
 		return NULL;
 	d->disk = *spec;
+	if (disk_by_serial(ds, spec->serial)) {
+		errmsg_set(e, "serial=%s: is another disk's of this domain", spec->serial);
+		goto fail;
+	}
 	d->fd = disk_open(spec->path, spec->readonly, e);
 	if (d->fd < 0) {
-		free(d);
-		return NULL;
+		/* the lock tells only that somebody has it */
+		if (is_own_disk(ds, spec->path))
+			errmsg_set(e, "is another disk of this domain already");
+		goto fail;
 	}
 	ds->dev[ds->nr++] = d;
 	return d;
+fail:
+	free(d);
+	return NULL;
 }
 
 static bool mac_taken(const struct devices *ds, const u8 mac[6])
@@ -120,7 +155,7 @@ void devices_drop(struct devices *ds, struct device *d)
 	free(d);
 }
 
-/* Why PVHV_DEVICE_ADD failed */
+/* Why PVHV_DEVICE_ADD failed: as device_plug() returns it */
 static int add_error(const struct device *d, int rc, struct errmsg *e)
 {
 	bool net = d->class == PVHV_CLASS_NET;
@@ -128,23 +163,31 @@ static int add_error(const struct device *d, int rc, struct errmsg *e)
 
 	switch (rc) {
 	case -ENODEV:
-		return errmsg_set(e, "the module %s is not loaded: modprobe %s", module, module);
+		errmsg_set(e, "the module %s is not loaded: modprobe %s", module, module);
+		break;
 	case -ENOSPC:
-		return errmsg_set(e, "a domain has at most %d devices", PVHV_MAX_DEVICES);
+		errmsg_set(e, "a domain has at most %d devices", PVHV_MAX_DEVICES);
+		break;
 	case -EPERM:
-		return errmsg_set(e, net ? "network devices need CAP_NET_ADMIN: run pvhv as root" :
-				  "the host refuses: not permitted");
+		errmsg_set(e, net ? "network devices need CAP_NET_ADMIN: run pvhv as root" :
+			   "the host refuses: not permitted");
+		break;
 	case -EEXIST:
-		return errmsg_set(e, "there is an interface %s already",
-				  *d->net.ifname ? d->net.ifname : "of its name");
+		errmsg_set(e, "there is an interface %s already",
+			   *d->net.ifname ? d->net.ifname : "of its name");
+		break;
 	case -EOPNOTSUPP:
-		return errmsg_set(e, "the host cannot use it like a disk: %s",
-				  "it has huge pages, zones, or blocks larger than a page");
+		errmsg_set(e, "the host cannot use it like a disk: %s",
+			   "it has huge pages, zones, or blocks larger than a page");
+		break;
 	case -ENOTTY:
-		return errmsg_set(e, "the module pvhv that is loaded knows no devices");
+		errmsg_set(e, "the module pvhv that is loaded knows no devices");
+		break;
 	default:
-		return errmsg_set(e, "the host refuses: %s", strerror(-rc));
+		errmsg_set(e, "the host refuses: %s", strerror(-rc));
+		break;
 	}
+	return rc == -EEXIST ? -EINVAL : -EIO;
 }
 
 /* Its interface's name: as asked for, or what the module made of it */
@@ -167,19 +210,27 @@ static int set_up_interface(struct device *d, struct domain *dom, struct errmsg 
 {
 	int rc = find_interface(d, dom);
 
-	if (rc)
-		return errmsg_set(e, "its interface is not there: %s", strerror(-rc));
+	if (rc) {
+		errmsg_set(e, "its interface is not there: %s", strerror(-rc));
+		return -EIO;
+	}
 	if (*d->net.bridge) {
 		rc = interface_into_bridge(d->ifname, d->net.bridge);
-		if (rc == -EOPNOTSUPP)
-			return errmsg_set(e, "%s is not a bridge", d->net.bridge);
-		if (rc)
-			return errmsg_set(e, "%s cannot become part of the bridge %s: %s",
-					  d->ifname, d->net.bridge, strerror(-rc));
+		if (rc == -EOPNOTSUPP) {
+			errmsg_set(e, "%s is not a bridge", d->net.bridge);
+			return -EINVAL;
+		}
+		if (rc) {
+			errmsg_set(e, "%s cannot become part of the bridge %s: %s", d->ifname,
+				   d->net.bridge, strerror(-rc));
+			return -EIO;
+		}
 	}
 	rc = interface_up(d->ifname);
-	if (rc)
-		return errmsg_set(e, "%s cannot be turned on: %s", d->ifname, strerror(-rc));
+	if (rc) {
+		errmsg_set(e, "%s cannot be turned on: %s", d->ifname, strerror(-rc));
+		return -EIO;
+	}
 	return 0;
 }
 
@@ -189,8 +240,9 @@ static int check_queues(const struct device *d, struct errmsg *e)
 
 	if (!most || d->disk.queues <= most)
 		return 0;
-	return errmsg_set(e, "queues=%u: pvhv-blkback takes at most %u, its parameter max_queues",
-			  d->disk.queues, most);
+	errmsg_set(e, "queues=%u: pvhv-blkback takes at most %u, its parameter max_queues",
+		   d->disk.queues, most);
+	return -EINVAL;
 }
 
 int device_plug(struct device *d, struct domain *dom, bool again, struct errmsg *e)
@@ -212,8 +264,9 @@ int device_plug(struct device *d, struct domain *dom, bool again, struct errmsg 
 	memcpy(request.serial, d->disk.serial, sizeof(request.serial));
 	memcpy(request.ifname, d->net.ifname, sizeof(request.ifname));
 	memcpy(request.mac, d->net.mac, sizeof(request.mac));
-	if (!again && check_queues(d, e))
-		return -1;
+	rc = again ? 0 : check_queues(d, e);
+	if (rc)
+		return rc;
 	for (;;) {
 		add = request;
 		rc = domain_device_add(dom, &add);
@@ -226,10 +279,13 @@ int device_plug(struct device *d, struct domain *dom, bool again, struct errmsg 
 	d->id = add.id;
 	d->index = add.index;
 	/* the queues once more: the first disk loads the module */
-	if ((d->class == PVHV_CLASS_NET && set_up_interface(d, dom, e)) ||
-	    (!again && check_queues(d, e))) {
+	if (d->class == PVHV_CLASS_NET)
+		rc = set_up_interface(d, dom, e);
+	else if (!again)
+		rc = check_queues(d, e);
+	if (rc) {
 		domain_device_remove(dom, d->id, true);
-		return -1;
+		return rc;
 	}
 	d->plugged = true;
 	return 0;
@@ -239,11 +295,13 @@ int devices_plug_all(struct devices *ds, struct domain *dom, bool again, struct 
 		     struct errmsg *e)
 {
 	unsigned int i;
+	int rc;
 
 	for (i = 0; i < ds->nr; i++) {
 		*culprit = ds->dev[i];
-		if (device_plug(ds->dev[i], dom, again, e))
-			return -1;
+		rc = device_plug(ds->dev[i], dom, again, e);
+		if (rc)
+			return rc;
 	}
 	return 0;
 }
@@ -330,6 +388,7 @@ const char *device_label(const struct device *d)
 struct device *devices_find(struct devices *ds, u32 class, const char *name)
 {
 	char own[DEVICE_NAME_LEN];
+	struct device *by_serial;
 	unsigned int i;
 	u64 index;
 
@@ -341,11 +400,13 @@ struct device *devices_find(struct devices *ds, u32 class, const char *name)
 		if (d->class != class || !d->plugged)
 			continue;
 		device_name(d, own);
-		if (d->index == index || !strcmp(name, own) ||
-		    (*d->disk.serial && !strcmp(name, d->disk.serial)))
+		if (d->index == index || !strcmp(name, own))
 			return d;
 	}
-	return NULL;
+	if (class != PVHV_CLASS_BLOCK)
+		return NULL;
+	by_serial = disk_by_serial(ds, name);
+	return by_serial && by_serial->plugged ? by_serial : NULL;
 }
 
 unsigned int devices_count(const struct devices *ds, u32 class)

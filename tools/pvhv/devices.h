@@ -43,7 +43,8 @@ struct device *devices_new_net(struct devices *ds, const struct net_spec *spec,
 void devices_drop(struct devices *ds, struct device *d);
 
 /*
- * Give it to the domain. @again: its predecessor may not be all gone.
+ * Give it to the domain. @again: its predecessor may not be all gone. 0, or @e and
+ * -EINVAL: it cannot be had as asked for, -EIO: the host refuses.
  */
 int device_plug(struct device *d, struct domain *dom, bool again, struct errmsg *e);
 /* All; *culprit is the one that @e is about. */
@@ -63,7 +64,7 @@ int device_unplug(struct device *d, struct domain *dom, bool force, struct errms
 int devices_refresh(struct devices *ds, struct domain *dom,
 		    struct pvhv_device_entry entries[PVHV_MAX_DEVICES]);
 
-/* By number, name in the guest (a disk's), name in the host (a net's) or serial number */
+/* By name in the guest (a disk's) or in the host (a net's), by number or else by serial number */
 struct device *devices_find(struct devices *ds, u32 class, const char *name);
 unsigned int devices_count(const struct devices *ds, u32 class);
 

@@ -54,18 +54,21 @@ static void *vcpu_thread(void *arg)
 {
 	struct vcpu *vcpu = arg;
 	u64 one = 1;
-	int rc;
+	int rc = 0;
 
+	if (vcpu->dom->cpuid_faults)
+		rc = thread_cpuid_faults(true);
 	pthread_mutex_lock(&vcpu->dom->lock);
 	vcpu->tid = gettid();
 	pthread_cond_broadcast(&vcpu->dom->changed);
 	pthread_mutex_unlock(&vcpu->dom->lock);
-	for (;;) {
+	while (!rc) {
 		struct pvhv_run run = { 0 };
 
 		rc = device_ioctl(vcpu->fd, PVHV_RUN, (unsigned long)&run);
 		if (rc != -EINTR)
 			break;
+		rc = 0;
 		park(vcpu);
 	}
 	pthread_mutex_lock(&vcpu->dom->lock);
@@ -135,16 +138,37 @@ static void domain_init(struct domain *dom)
 	}
 }
 
-int domain_create(struct domain *dom, int device, u8 *ram, u64 size, unsigned int nr_vcpus,
+static int hide_features(struct domain *dom, const struct cpu_features *hidden,
+			 struct errmsg *e)
+{
+	struct pvhv_mask_cpuid mask;
+	const char *name;
+	unsigned int i;
+	int rc;
+
+	for (i = 0; i < hidden->nr; i++) {
+		name = cpu_features_request(hidden, i, &mask);
+		rc = device_ioctl_again(dom->fd, PVHV_MASK_CPUID, (unsigned long)&mask);
+		if (rc < 0)
+			return errmsg_set(e, "the host does not hide the feature %s: %s", name,
+					  strerror(-rc));
+	}
+	return 0;
+}
+
+int domain_create(struct domain *dom, int device, const struct domain_config *cfg,
 		  struct errmsg *e)
 {
 	struct pvhv_create_domain create = { 0 };
-	struct pvhv_memory memory = { .size = size, .hva = (unsigned long)ram };
+	struct pvhv_memory memory = { .size = cfg->size, .hva = (unsigned long)cfg->ram };
+	/* by hypercalls alone for guests that do not know it */
+	struct pvhv_device_add console = { .class = PVHV_CLASS_CONSOLE, .fd = -1 };
 	unsigned int i;
 	int rc;
 
 	domain_init(dom);
-	dom->nr_vcpus = nr_vcpus;
+	dom->nr_vcpus = cfg->nr_vcpus;
+	dom->cpuid_faults = cfg->cpuid_faults;
 	rc = device_ioctl_again(device, PVHV_CREATE_DOMAIN, (unsigned long)&create);
 	if (rc < 0) {
 		errmsg_set(e, "the host refuses another domain: %s", strerror(-rc));
@@ -155,10 +179,12 @@ int domain_create(struct domain *dom, int device, u8 *ram, u64 size, unsigned in
 
 	rc = device_ioctl_again(dom->fd, PVHV_SET_MEMORY, (unsigned long)&memory);
 	if (rc < 0) {
-		errmsg_set(e, "the host refuses %llu MiB of guest memory: %s", size / MIB,
+		errmsg_set(e, "the host refuses %llu MiB of guest memory: %s", cfg->size / MIB,
 			   strerror(-rc));
 		goto fail;
 	}
+	if (hide_features(dom, cfg->hidden, e))
+		goto fail;
 	for (i = 0; i < dom->nr_vcpus; i++) {
 		rc = device_ioctl(dom->fd, PVHV_CREATE_VCPU, i);
 		if (rc < 0) {
@@ -175,6 +201,11 @@ int domain_create(struct domain *dom, int device, u8 *ram, u64 size, unsigned in
 	dom->console_fd = rc;
 	if (fcntl(dom->console_fd, F_SETFL, O_RDWR | O_NONBLOCK) < 0) {
 		errmsg_set(e, "the console cannot be used without blocking: %s", strerror(errno));
+		goto fail;
+	}
+	rc = domain_device_add(dom, &console);
+	if (rc) {
+		errmsg_set(e, "the host refuses the console's device: %s", strerror(-rc));
 		goto fail;
 	}
 	dom->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -6,6 +6,11 @@
  * one comes to its end, @event_fd becomes readable; everything else is the main
  * thread's.
  *
+ * Where the CPU can, CPUID faults in these threads, so that the module shows the guest's
+ * programs what their kernel sees. The threads' own code must then execute none: after
+ * the start it is these loops, system calls and the end of a thread, which glibc serves
+ * by what it has found out about the CPU when the process started.
+ *
  * Registers can only be had of a vCPU that is not in PVHV_RUN. So a paused
  * domain's threads are called out of it by a signal and wait here, @parked.
  */
@@ -17,6 +22,7 @@
 #include <linux/pvhv.h>
 #include <pvhv/device.h>
 
+#include "cpufeatures.h"
 #include "cpulist.h"
 #include "util.h"
 
@@ -43,6 +49,7 @@ struct domain {
 	u32 domid;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
+	bool cpuid_faults;	/* in the threads */
 	bool park;		/* threads shall stay out of PVHV_RUN; under lock */
 	unsigned int nr_vcpus;
 	struct vcpu vcpu[PVHV_MAX_VCPUS];
@@ -55,8 +62,16 @@ struct domain_start {
 	u64 start_info;
 };
 
-/* Make a domain with @size bytes of RAM at @ram and its vCPUs. */
-int domain_create(struct domain *dom, int device, u8 *ram, u64 size, unsigned int nr_vcpus,
+struct domain_config {
+	u8 *ram;
+	u64 size;			/* of it, in bytes */
+	unsigned int nr_vcpus;
+	const struct cpu_features *hidden;
+	bool cpuid_faults;		/* for the programs of the guest, too */
+};
+
+/* Make a domain and its vCPUs. */
+int domain_create(struct domain *dom, int device, const struct domain_config *cfg,
 		  struct errmsg *e);
 int domain_start(struct domain *dom, const struct domain_start *start, struct errmsg *e);
 /*

@@ -7,6 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <pvhv/start_info.h>
+
+#include "cpulist.h"
 #include "launcher.h"
 #include "launcher-requests.h"
 
@@ -18,10 +21,27 @@ static void get_state(struct launcher *l, struct pvhv_state *state)
 		domain_state(&l->dom, state);
 }
 
+/* As a list such as 0-3,6 */
+static void add_vcpus_up(const struct pvhv_state *state, struct strbuf *out)
+{
+	struct cpu_list up = { 0 };
+	struct strbuf text = { 0 };
+	unsigned int i;
+
+	for (i = 0; i < PVHV_MAX_VCPUS; i++)
+		if (state->vcpus_up >> i & 1)
+			CPU_SET(i, &up.set[0]);
+	cpu_list_format(&up, &text);
+	if (text.len)
+		control_add(out, "vcpus-up", text.data);
+	strbuf_free(&text);
+}
+
 static int request_info(struct launcher *l, const char *arg, struct strbuf *out,
 			struct errmsg *e)
 {
 	const struct launcher_config *cfg = l->cfg;
+	struct strbuf hidden = { 0 };
 	struct pvhv_state state;
 	char reason[512];
 
@@ -35,6 +55,7 @@ static int request_info(struct launcher *l, const char *arg, struct strbuf *out,
 	control_addf(out, "domid", "%u", l->dom.domid);
 	control_addf(out, "vcpus", "%u", cfg->cpus);
 	control_addf(out, "max-vcpus", "%u", cfg->max_cpus);
+	add_vcpus_up(&state, out);
 	control_addf(out, "memory", "%llu", cfg->memory);
 	control_addf(out, "disks", "%u", devices_count(&cfg->devices, PVHV_CLASS_BLOCK));
 	control_addf(out, "nets", "%u", devices_count(&cfg->devices, PVHV_CLASS_NET));
@@ -50,7 +71,14 @@ static int request_info(struct launcher *l, const char *arg, struct strbuf *out,
 	else
 		control_add(out, "console", cfg->console);
 	control_add(out, "on-crash", cfg->preserve ? "preserve" : "destroy");
-	control_addf(out, "features", "0x%llx", l->host.info.features);
+	control_addf(out, "features", "0x%llx", l->features);
+	/* what its programs see; its kernel always sees its own */
+	control_add(out, "cpuid", l->features & PVHV_F_CPUID_FAULTING ? "masked" : "raw");
+	if (cfg->hidden.nr) {
+		cpu_features_format(&cfg->hidden, &hidden);
+		control_add(out, "cpu-features", hidden.data);
+		strbuf_free(&hidden);
+	}
 	return 0;
 }
 

@@ -143,8 +143,8 @@ static struct device *find(struct launcher *l, u32 class, const char *name, stru
 		return NULL;
 	d = devices_find(&l->cfg->devices, class, name);
 	if (!d)
-		errmsg_set(e, "failed there is no %s %s", class == PVHV_CLASS_BLOCK ? "disk" :
-			   "network device", name);
+		errmsg_set(e, "failed there is no such %s", class == PVHV_CLASS_BLOCK ? "disk" :
+			   "network device");
 	return d;
 }
 
@@ -200,7 +200,7 @@ int request_disk_resize(struct launcher *l, const char *arg, struct strbuf *out,
 	if (!d)
 		return -1;
 	if (d->leaving)
-		return errmsg_set(e, "failed the disk %s is leaving", name);
+		return errmsg_set(e, "failed it is leaving");
 	if ((size && disk_grow(d->fd, size, e)) || disk_size(d->fd, &size, e))
 		return say_failed(e);
 	rc = domain_device_changed(&l->dom, d->id);

@@ -11,6 +11,7 @@
 #include <pvhv/start_info.h>
 
 #include "builtin.h"
+#include "device.h"
 #include "launcher.h"
 
 #define CLIENT_GOODBYE_MS	1000	/* to take their last answers and output */
@@ -66,7 +67,7 @@ static int start_domain(struct launcher *l)
 {
 	struct launcher_config *cfg = l->cfg;
 	struct start_params params = {
-		.features = l->host.info.features,
+		.features = l->features,
 		.tsc_khz = l->host.info.tsc_khz,
 		.nr_vcpus = cfg->max_cpus,
 		.nr_vcpus_boot = cfg->cpus,
@@ -77,11 +78,19 @@ static int start_domain(struct launcher *l)
 		.cr3 = cfg->kernel.root,
 		.start_info = GUEST_START_INFO,
 	};
+	struct domain_config config = {
+		.ram = l->ram,
+		.size = cfg->memory,
+		.nr_vcpus = cfg->max_cpus,
+		.hidden = &cfg->hidden,
+		.cpuid_faults = l->features & PVHV_F_CPUID_FAULTING,
+	};
 	enum layout_culprit culprit;
 	struct device *device;
 	struct errmsg e;
+	int rc;
 
-	if (domain_create(&l->dom, l->device, l->ram, cfg->memory, cfg->max_cpus, &e)) {
+	if (domain_create(&l->dom, l->device, &config, &e)) {
 		say("%s: %s", cfg->name, e.text);
 		return STATUS_HOST;
 	}
@@ -92,10 +101,11 @@ static int start_domain(struct launcher *l)
 		domain_destroy(&l->dom);
 		return STATUS_USAGE;
 	}
-	if (devices_plug_all(&cfg->devices, &l->dom, l->reboots, &device, &e)) {
+	rc = devices_plug_all(&cfg->devices, &l->dom, l->reboots, &device, &e);
+	if (rc) {
 		say("%s: %s", device_label(device), e.text);
 		domain_destroy(&l->dom);
-		return STATUS_HOST;
+		return rc == -EINVAL ? STATUS_USAGE : STATUS_HOST;
 	}
 	/* of a bzImage, the unpacked kernel is not kept: it is in RAM now */
 	kernel_close(&cfg->kernel);
@@ -172,6 +182,12 @@ static void domain_event(void *arg, short revents)
 	console_guest_ended(&l->console);
 }
 
+static bool will_restart(const struct launcher *l)
+{
+	return l->final.state == PVHV_STATE_REBOOT && !l->cfg->no_reboot && !l->stop_ms &&
+	       !l->kill_requested;
+}
+
 /* The domain has ended and its last output is on its way. */
 static void conclude(struct launcher *l)
 {
@@ -187,7 +203,7 @@ static void conclude(struct launcher *l)
 		l->status = STATUS_OK;
 	} else if (l->final.state == PVHV_STATE_REBOOT) {
 		l->status = STATUS_OK;
-		if (!l->cfg->no_reboot && !l->stop_ms && !l->kill_requested)
+		if (will_restart(l))
 			restart_domain(l);
 	} else if (l->final.state == PVHV_STATE_CRASHED) {
 		launcher_reason(&l->final, reason, sizeof(reason));
@@ -332,6 +348,17 @@ static int open_devices(struct launcher_config *cfg)
 	return STATUS_OK;
 }
 
+/* What the module offers, less what this process may not have */
+static u64 guest_features(u64 features)
+{
+	if (features & PVHV_F_CPUID_FAULTING) {
+		if (thread_cpuid_faults(true))
+			features &= ~PVHV_F_CPUID_FAULTING;
+		thread_cpuid_faults(false);
+	}
+	return features;
+}
+
 static int set_up(struct launcher *l)
 {
 	struct launcher_config *cfg = l->cfg;
@@ -347,6 +374,7 @@ static int set_up(struct launcher *l)
 		say("error %s: %s; %s", p->type, p->text, p->action);
 		return STATUS_HOST;
 	}
+	l->features = guest_features(l->host.info.features);
 	if (runtime_claim(&l->claim, cfg->name, &e)) {
 		say("%s: %s", cfg->name, e.text);
 		return STATUS_USAGE;
@@ -390,7 +418,7 @@ static bool output_done(struct launcher *l)
 	if (!console_guest_drained(&l->console))
 		return false;
 	/* what is still in the launcher's buffers survives a reboot */
-	return l->final.state == PVHV_STATE_REBOOT || console_flushed(&l->console);
+	return will_restart(l) || console_flushed(&l->console);
 }
 
 /* How long to wait for events: output is waited for, unless it is to be killed. */

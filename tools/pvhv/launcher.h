@@ -25,6 +25,7 @@ struct launcher_config {
 	u64 memory;
 	unsigned int cpus;		/* started at boot, and wanted since by pvhv cpu set */
 	unsigned int max_cpus;
+	struct cpu_features hidden;	/* --cpu-features */
 	bool preserve;			/* --on-crash preserve */
 	bool no_reboot;
 	struct disk_spec *disk;		/* --disk, in their order */
@@ -44,6 +45,7 @@ struct launcher {
 	struct host host;
 	int device;
 	u8 *ram;
+	u64 features;			/* PVHV_F_xxx, as the guest sees them */
 	struct domain dom;
 	struct loop loop;
 	struct claim claim;

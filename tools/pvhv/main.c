@@ -45,6 +45,8 @@ const struct command commands[] = {
 		"  --no-reboot      end when the guest reboots\n"
 		"  --cpus N[,max=M]\n"
 		"                   number of CPUs (default: 1), and how many there can be later\n"
+		"  --cpu-features -NAME[,-NAME...]|help\n"
+		"                   features that the guest does not see; help lists their names\n"
 		"\n"
 		"On a terminal, Ctrl-C and the like reach the guest; Ctrl-] q kills it and quits,\n"
 		"Ctrl-] ? lists the keys.\n"
@@ -65,7 +67,7 @@ const struct command commands[] = {
 		.help =
 		"  --json    print a JSON object\n"
 		"\n"
-		"With the vCPU's registers when the domain is paused or has crashed.\n",
+		"With the registers of its vCPUs when the domain is paused or has crashed.\n",
 	}, {
 		.name = "console", .fn = cmd_console,
 		.summary = "attach to a domain's console",
@@ -100,7 +102,8 @@ const struct command commands[] = {
 		"                   not wait); --force does not ask\n"
 		"  resize NAME DISK [SIZE]\n"
 		"                   tell the guest of a disk's new size, after a file was made\n"
-		"                   that large if SIZE is given\n"
+		"                   that large if SIZE is given (as 512M or 2G; a bare number\n"
+		"                   is MiB)\n"
 		"\n"
 		"A DISK is its name in the guest (pvda), its number or its serial number.\n",
 	}, {

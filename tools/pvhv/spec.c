@@ -58,12 +58,29 @@ static int parse_word(const char *key, const char *value, char *out, size_t len,
 	return 0;
 }
 
+/* @given: the keys so far, one bit each, in the order of @keys. */
+static int check_once(const char *key, const char * const *keys, u32 *given, struct errmsg *e)
+{
+	unsigned int i;
+
+	for (i = 0; keys[i] && strcmp(key, keys[i]); i++)
+		;
+	if (keys[i] && *given >> i & 1)
+		return errmsg_set(e, "%s is given twice", key);
+	*given |= 1U << i;
+	return 0;
+}
+
 static int disk_field(struct disk_spec *s, const char *key, const char *value, struct errmsg *e)
 {
-	if (!value && !strcmp(key, "ro")) {
+	if (!strcmp(key, "ro")) {
+		if (value)
+			return errmsg_set(e, "ro has no value: leave it out to write");
 		s->readonly = true;
 		return 0;
 	}
+	if (!strcmp(key, "rw"))
+		return errmsg_set(e, "'rw' is no option: a disk without ro can be written to");
 	if (!value)
 		return errmsg_set(e, "'%s' is not an option of a disk: give path=FILE", key);
 	if (!strcmp(key, "path")) {
@@ -87,14 +104,16 @@ static int disk_field(struct disk_spec *s, const char *key, const char *value, s
 
 int disk_spec_parse(struct disk_spec *s, const char *text, struct errmsg *e)
 {
+	static const char * const keys[] = { "path", "ro", "cache", "queues", "serial", NULL };
 	char field[PATH_MAX];
+	u32 given = 0;
 	char *value;
 	int n;
 
 	memset(s, 0, sizeof(*s));
 	while ((n = next_field(&text, field, sizeof(field))) > 0) {
 		value = split(field);
-		if (disk_field(s, field, value, e))
+		if (check_once(field, keys, &given, e) || disk_field(s, field, value, e))
 			return -1;
 	}
 	if (n < 0)
@@ -152,14 +171,16 @@ static int net_field(struct net_spec *s, const char *key, const char *value, str
 
 int net_spec_parse(struct net_spec *s, const char *text, struct errmsg *e)
 {
+	static const char * const keys[] = { "bridge", "ifname", "mac", "queues", "mtu", NULL };
 	char field[256];
+	u32 given = 0;
 	char *value;
 	int n;
 
 	memset(s, 0, sizeof(*s));
 	while ((n = next_field(&text, field, sizeof(field))) > 0) {
 		value = split(field);
-		if (net_field(s, field, value, e))
+		if (check_once(field, keys, &given, e) || net_field(s, field, value, e))
 			return -1;
 	}
 	if (n < 0)

@@ -20,6 +20,8 @@
  *    leave hours of work to the host.
  */
 #include <linux/bitmap.h>
+#include <linux/cred.h>
+#include <linux/fs.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 
@@ -113,11 +115,24 @@ void blkback_end(struct blkback_req *req, blk_status_t status)
 	blkback_finish(req, blkback_wire_status(status));
 }
 
+/*
+ * As who has opened the file, whoever's thread this is: file systems ask for rights when
+ * they are written to, too (quotas, reserved blocks, set-uid bits).
+ */
+static void blkback_as_owner(void (*fn)(struct blkback_req *req), struct blkback_req *req)
+{
+	/* req may be gone afterwards, the file is not: a queue is still there. */
+	const struct cred *old = override_creds(req->q->bd->file->f_cred);
+
+	fn(req);
+	revert_creds(old);
+}
+
 static void blkback_req_work(struct work_struct *work)
 {
 	struct blkback_req *req = container_of(work, struct blkback_req, work);
 
-	req->q->bd->backing->work(req);
+	blkback_as_owner(req->q->bd->backing->work, req);
 }
 
 /* Rule 4 */
@@ -141,7 +156,7 @@ static void blkback_long_work(struct work_struct *work)
 	if (READ_ONCE(bd->dev->flags) & PVHV_DEV_PEER_DEAD)
 		blkback_end(req, BLK_STS_IOERR);
 	else
-		bd->backing->work(req);
+		blkback_as_owner(bd->backing->work, req);
 }
 
 /**
@@ -278,14 +293,14 @@ static u16 blkback_check(struct blkback *bd, const struct pvhv_blk_request *r)
 		return PVHV_BLK_S_OK;
 	case PVHV_BLK_WRITE_ZEROES:
 		flags = PVHV_BLK_FUA | PVHV_BLK_NOUNMAP;
-		if (!(bd->features & PVHV_BLK_F_WRITE_ZEROES))
+		if (!(READ_ONCE(bd->features) & PVHV_BLK_F_WRITE_ZEROES))
 			return PVHV_BLK_S_NOTSUPP;
 		if (r->nr_segs)
 			return PVHV_BLK_S_INVALID;
 		max = bd->zeroes_max;
 		break;
 	case PVHV_BLK_DISCARD:
-		if (!(bd->features & PVHV_BLK_F_DISCARD))
+		if (!(READ_ONCE(bd->features) & PVHV_BLK_F_DISCARD))
 			return PVHV_BLK_S_NOTSUPP;
 		if (r->nr_segs)
 			return PVHV_BLK_S_INVALID;
@@ -382,7 +397,7 @@ static int blkback_take(struct blkback_queue *q, unsigned int items)
 	}
 	if (status == PVHV_BLK_S_OK) {
 		blkback_account(q, req);
-		q->bd->backing->submit(req);
+		blkback_as_owner(q->bd->backing->submit, req);
 		return slots;
 	}
 

@@ -55,7 +55,7 @@ static int blkback_publish(struct blkback *bd, u32 state)
 	unsigned int segs = clamp_t(unsigned int, READ_ONCE(max_segments), 1, PVHV_BLK_MAX_SEGS);
 	const char *serial = bd->dev->config->serial;
 	struct pvhv_props *props = pvhv_props_alloc();
-	u64 word;
+	u64 word, features;
 	int err, i;
 
 	if (!props)
@@ -67,14 +67,16 @@ static int blkback_publish(struct blkback *bd, u32 state)
 	pvhv_prop_add(props, PVHV_BLK_SEGMENTS, 0, segs);
 	pvhv_prop_add(props, PVHV_BLK_MAX_SECTORS, 0,
 		      PVHV_BLK_MAX_SEGS * (PAGE_SIZE / SECTOR_SIZE));
-	bd->features = bd->readonly ? PVHV_BLK_F_READONLY : 0;
+	features = bd->readonly ? PVHV_BLK_F_READONLY : 0;
 	if (bd->bdev)
-		blkback_bdev_props(bd, &bd->features, props);
+		blkback_bdev_props(bd, &features, props);
 	else
-		blkback_file_props(bd, &bd->features, props);
+		blkback_file_props(bd, &features, props);
 	if (bd->readonly)
-		bd->features &= ~(PVHV_BLK_F_DISCARD | PVHV_BLK_F_WRITE_ZEROES);
-	pvhv_prop_add(props, PVHV_BLK_FEATURES, 0, bd->features);
+		features &= ~(PVHV_BLK_F_DISCARD | PVHV_BLK_F_WRITE_ZEROES);
+	/* Requests are checked against it all the time. */
+	WRITE_ONCE(bd->features, features);
+	pvhv_prop_add(props, PVHV_BLK_FEATURES, 0, features);
 	for (i = 0; i < sizeof(bd->dev->config->serial) / sizeof(word); i++) {
 		memcpy(&word, serial + i * sizeof(word), sizeof(word));
 		pvhv_prop_add(props, PVHV_BLK_SERIAL, i, word);

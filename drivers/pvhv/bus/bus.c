@@ -54,6 +54,7 @@ static const char *class_name(u32 class)
 	switch (class) {
 	case PVHV_CLASS_BLOCK:	return "blk";
 	case PVHV_CLASS_NET:	return "net";
+	case PVHV_CLASS_CONSOLE: return "con";
 	}
 	return NULL;
 }

@@ -175,6 +175,8 @@ static int event_domain_map(struct irq_domain *d, unsigned int irq, irq_hw_numbe
 {
 	irq_set_chip_and_handler(irq, &event_irq_chip, handle_level_irq);
 	irq_set_noprobe(irq);
+	/* Moved by the hypercall alone: no interrupt has to come first. */
+	irq_set_status_flags(irq, IRQ_MOVE_PCNTXT);
 	return 0;
 }
 

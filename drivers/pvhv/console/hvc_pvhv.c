@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * pvhv console: hvc0 over two hypercalls.
+ * pvhv console: hvc0 over a ring (confront.c) or, before there is one, without one and
+ * while the kernel dies, over two hypercalls.
  *
- * The hypervisor takes and gives bytes by guest-physical address, within a
+ * The hypercalls take and give bytes by guest-physical address, within a
  * page. Callers' buffers may be on a vmapped stack, so all go through one of
- * ours. Input is announced by PVHV_CAUSE_CONSOLE: nothing polls.
+ * ours. Input is announced by PVHV_CAUSE_CONSOLE or by the ring's event: nothing polls.
  */
 #include <linux/console.h>
 #include <linux/err.h>
@@ -18,6 +19,7 @@
 #include <asm/pvhv-hypercall.h>
 
 #include "../../tty/hvc/hvc_console.h"
+#include "confront.h"
 
 void pvhv_console_early_init(void);
 
@@ -33,13 +35,30 @@ static DEFINE_RAW_SPINLOCK(pvhv_out_lock);
 static DEFINE_RAW_SPINLOCK(pvhv_in_lock);
 
 static struct hvc_struct *pvhv_hvc;
+/* Changed with both locks held */
+static struct confront *pvhv_ring;
+
+static long pvhv_write(const char *buf, int count)
+{
+	memcpy(pvhv_out, buf, count);
+	return pvhv_hypercall2(PVHV_HC_CONSOLE_WRITE, __pa(pvhv_out), count);
+}
+
+static long pvhv_read(char *buf, int count)
+{
+	long ret = pvhv_hypercall2(PVHV_HC_CONSOLE_READ, __pa(pvhv_in), count);
+
+	if (ret > 0)
+		memcpy(buf, pvhv_in, ret);
+	return ret;
+}
 
 /* Returns the bytes taken; 0 when nobody has read what there was before. */
 static int pvhv_put_chars(u32 vtermno, const char *buf, int count)
 {
 	unsigned long flags;
 	bool locked = true;
-	long ret;
+	long ret = -1;
 
 	count = min(count, PVHV_CONSOLE_BUF);
 
@@ -50,8 +69,11 @@ static int pvhv_put_chars(u32 vtermno, const char *buf, int count)
 	else
 		raw_spin_lock(&pvhv_out_lock);
 
-	memcpy(pvhv_out, buf, count);
-	ret = pvhv_hypercall2(PVHV_HC_CONSOLE_WRITE, __pa(pvhv_out), count);
+	/* The hypervisor takes what is in the ring first, so the order is kept. */
+	if (IS_ENABLED(CONFIG_PVHV_BUS) && pvhv_ring && !oops_in_progress)
+		ret = confront_write(pvhv_ring, buf, count);
+	if (ret < 0)
+		ret = pvhv_write(buf, count);
 
 	if (locked)
 		raw_spin_unlock(&pvhv_out_lock);
@@ -63,20 +85,32 @@ static int pvhv_put_chars(u32 vtermno, const char *buf, int count)
 static int pvhv_get_chars(u32 vtermno, char *buf, int count)
 {
 	unsigned long flags;
-	long ret;
+	long ret = -1;
 
 	count = min(count, PVHV_CONSOLE_BUF);
 
 	raw_spin_lock_irqsave(&pvhv_in_lock, flags);
-	ret = pvhv_hypercall2(PVHV_HC_CONSOLE_READ, __pa(pvhv_in), count);
-	if (ret > 0)
-		memcpy(buf, pvhv_in, ret);
+	if (IS_ENABLED(CONFIG_PVHV_BUS) && pvhv_ring)
+		ret = confront_read(pvhv_ring, buf, count);
+	if (ret < 0)
+		ret = pvhv_read(buf, count);
 	raw_spin_unlock_irqrestore(&pvhv_in_lock, flags);
 
 	return ret < 0 ? -EIO : ret;
 }
 
-static void pvhv_console_cause(void)
+void pvhv_console_use(struct confront *cf)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&pvhv_out_lock, flags);
+	raw_spin_lock(&pvhv_in_lock);
+	pvhv_ring = cf;
+	raw_spin_unlock(&pvhv_in_lock);
+	raw_spin_unlock_irqrestore(&pvhv_out_lock, flags);
+}
+
+void pvhv_console_poll(void)
 {
 	struct hvc_struct *hp = READ_ONCE(pvhv_hvc);
 
@@ -161,6 +195,6 @@ static int __init pvhv_hvc_init(void)
 	if (IS_ERR(hp))
 		return PTR_ERR(hp);
 	WRITE_ONCE(pvhv_hvc, hp);
-	return pvhv_set_cause_handler(PVHV_CAUSE_CONSOLE, pvhv_console_cause);
+	return pvhv_set_cause_handler(PVHV_CAUSE_CONSOLE, pvhv_console_poll);
 }
 device_initcall(pvhv_hvc_init);

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A domain's console: two byte queues between the guest's hypercalls and a
- * file descriptor of the owner.
+ * A domain's console: two byte queues between the guest, by a ring or by hypercalls, and
+ * a file descriptor of the owner.
  */
 #include <linux/anon_inodes.h>
 #include <linux/fs.h>
 #include <linux/poll.h>
 #include <linux/uaccess.h>
 
+#include "console.h"
 #include "pvhv.h"
 
 #define CHUNK	512
@@ -18,10 +19,111 @@ void pvhv_console_init(struct pvhv_domain *d)
 
 	spin_lock_init(&c->lock);
 	mutex_init(&c->in_lock);
+	mutex_init(&c->pump_lock);
 	init_waitqueue_head(&c->wq);
 	INIT_KFIFO(c->out);
 	INIT_KFIFO(c->in);
 }
+
+/* ---- the backend of a ring ---- */
+
+/**
+ * pvhv_console_attach - a ring is there
+ * @c:		the console
+ * @pump:	moves what can be moved; called whenever that may be more than before
+ * @data:	its argument
+ */
+void pvhv_console_attach(struct pvhv_console *c, void (*pump)(void *data), void *data)
+{
+	mutex_lock(&c->pump_lock);
+	c->pump = pump;
+	c->pump_data = data;
+	mutex_unlock(&c->pump_lock);
+}
+
+/**
+ * pvhv_console_detach - the ring is going; the pump is not called afterwards
+ * @c:	the console
+ */
+void pvhv_console_detach(struct pvhv_console *c)
+{
+	mutex_lock(&c->pump_lock);
+	c->pump = NULL;
+	mutex_unlock(&c->pump_lock);
+}
+
+static unsigned int out_room(struct pvhv_console *c, bool last)
+{
+	unsigned int avail = kfifo_avail(&c->out), reserve = last ? 0 : PVHV_CONSOLE_RESERVE;
+
+	lockdep_assert_held(&c->lock);
+	return avail > reserve ? avail - reserve : 0;
+}
+
+/**
+ * pvhv_console_put - output, all of it or nothing
+ * @c:		the console
+ * @buf:	bytes
+ * @n:		how many
+ * @last:	of a ring that goes: also where nothing else may
+ *
+ * Return: false if there is no room; the pump is called when the owner has read.
+ */
+bool pvhv_console_put(struct pvhv_console *c, const u8 *buf, unsigned int n, bool last)
+{
+	bool fits;
+
+	spin_lock(&c->lock);
+	fits = out_room(c, last) >= n;
+	if (fits)
+		kfifo_in(&c->out, buf, n);
+	else
+		c->starved = true;
+	spin_unlock(&c->lock);
+	if (fits)
+		wake_up_interruptible(&c->wq);
+	return fits;
+}
+
+/**
+ * pvhv_console_take - input
+ * @c:		the console
+ * @buf:	where to
+ * @n:		bytes at most
+ *
+ * Return: how many; the pump is called when there is more.
+ */
+unsigned int pvhv_console_take(struct pvhv_console *c, u8 *buf, unsigned int n)
+{
+	spin_lock(&c->lock);
+	n = kfifo_out(&c->in, buf, n);
+	spin_unlock(&c->lock);
+	if (n)
+		wake_up_interruptible(&c->wq);
+	return n;
+}
+
+/* Return: true if there is a ring */
+static bool pump(struct pvhv_console *c)
+{
+	bool there;
+
+	mutex_lock(&c->pump_lock);
+	there = c->pump;
+	if (there)
+		c->pump(c->pump_data);
+	mutex_unlock(&c->pump_lock);
+	return there;
+}
+
+/* The owner has read or written: whichever way the guest uses */
+static void tell_guest(struct pvhv_domain *d)
+{
+	if (!pump(&d->console))
+		pvhv_raise_cause(d, 0);
+}
+
+/* ---- hypercalls ---- */
 
 /**
  * pvhv_hc_console_write - PVHV_HC_CONSOLE_WRITE
@@ -37,6 +139,9 @@ long pvhv_hc_console_write(struct pvhv_vcpu *v, const u64 *a)
 	u8 buf[CHUNK];
 	u64 done = 0;
 
+	/* What is in a ring comes first: if it cannot, nor can this. */
+	if (pump(c) && READ_ONCE(c->starved))
+		return 0;
 	while (done < a[1] && done < PVHV_CONSOLE_SIZE) {
 		size_t n = min_t(u64, a[1] - done, sizeof(buf));
 		unsigned int room;
@@ -47,7 +152,7 @@ long pvhv_hc_console_write(struct pvhv_vcpu *v, const u64 *a)
 			break;
 		}
 		spin_lock(&c->lock);
-		room = kfifo_in(&c->out, buf, n);
+		room = kfifo_in(&c->out, buf, min_t(size_t, n, out_room(c, false)));
 		c->starved |= room < n;
 		spin_unlock(&c->lock);
 		done += room;
@@ -87,13 +192,15 @@ long pvhv_hc_console_read(struct pvhv_vcpu *v, const u64 *a)
 	return n;
 }
 
+/* ---- the owner ---- */
+
 static ssize_t console_read(struct file *file, char __user *to, size_t len, loff_t *pos)
 {
 	struct pvhv_domain *d = file->private_data;
 	struct pvhv_console *c = &d->console;
 	u8 buf[CHUNK];
+	bool starved, ended = false;
 	unsigned int n;
-	bool starved;
 	int ret;
 
 	for (;;) {
@@ -105,9 +212,14 @@ static ssize_t console_read(struct file *file, char __user *to, size_t len, loff
 		spin_unlock(&c->lock);
 		if (n || !len)
 			break;
-		/* All has been read: end of file once nothing can follow */
-		if (pvhv_domain_ended(d))
+		/* All has been read: end of file once nothing can follow, from a ring either */
+		if (ended)
 			return 0;
+		ended = pvhv_domain_ended(d);
+		if (ended) {
+			pump(c);
+			continue;
+		}
 		if (file->f_flags & O_NONBLOCK)
 			return -EAGAIN;
 		ret = wait_event_interruptible(c->wq, !kfifo_is_empty(&c->out) ||
@@ -116,7 +228,7 @@ static ssize_t console_read(struct file *file, char __user *to, size_t len, loff
 			return ret;
 	}
 	if (starved)
-		pvhv_raise_cause(d, 0);
+		tell_guest(d);
 	return copy_to_user(to, buf, n) ? -EFAULT : n;
 }
 
@@ -147,7 +259,7 @@ static ssize_t console_write(struct file *file, const char __user *from, size_t 
 			return ret;
 	}
 	if (n)
-		pvhv_raise_cause(d, 0);
+		tell_guest(d);
 	return n;
 }
 

@@ -6,7 +6,7 @@
 #include <linux/gfp.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
-#include <asm/desc_defs.h>
+#include <asm/desc.h>
 #include <asm/segment.h>
 
 #include "pvhv.h"
@@ -191,6 +191,21 @@ bool pvhv_selector_ok(struct pvhv_vcpu *v, u16 sel)
 
 	/* Any RPL will do for a data segment of DPL 3; null loads always. */
 	return !(sel & ~3) || loadable(v, sel, &d);
+}
+
+/**
+ * pvhv_code_address - the linear address of the next instruction
+ * @v:	the vCPU
+ *
+ * It is RIP, but for 16-bit and 32-bit code of an LDT.
+ */
+u64 pvhv_code_address(struct pvhv_vcpu *v)
+{
+	struct desc_struct d;
+
+	if (!find_desc(v, v->regs->cs, &d) || d.l)
+		return v->regs->ip;
+	return (u32)(get_desc_base(&d) + v->regs->ip);
 }
 
 /**

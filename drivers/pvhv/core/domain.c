@@ -210,6 +210,26 @@ static long set_memory(struct pvhv_domain *d, void __user *arg)
 	return pvhv_set_memory(d, &m);
 }
 
+static long mask_cpuid(struct pvhv_domain *d, void __user *arg)
+{
+	struct pvhv_mask_cpuid m;
+	long ret = 0;
+	int i;
+
+	if (copy_from_user(&m, arg, sizeof(m)))
+		return -EFAULT;
+	mutex_lock(&d->lock);
+	for (i = 0; i < PVHV_MAX_VCPUS; i++)
+		if (d->vcpus[i])
+			ret = -EBUSY;
+	if (!ret)
+		ret = pvhv_cpuid_mask(&d->cpuid, &m);
+	if (!ret)
+		d->xcr0 = pvhv_cpuid_xcr0(&d->cpuid, pvhv_host_xcr0());
+	mutex_unlock(&d->lock);
+	return ret;
+}
+
 static long domain_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct pvhv_domain *d = file->private_data;
@@ -242,6 +262,10 @@ static long domain_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return pvhv_device_changed(d, arg);
 	case PVHV_SET_VCPUS:
 		return pvhv_set_vcpus(d, arg);
+	case PVHV_MASK_CPUID:
+		if (current->mm != d->mm)
+			return -EPERM;
+		return mask_cpuid(d, uarg);
 	}
 	return -ENOTTY;
 }
@@ -292,6 +316,7 @@ static struct pvhv_domain *domain_alloc(u64 max_pages)
 	pvhv_clock_init(d);
 
 	pvhv_ports_init(d);
+	d->xcr0 = pvhv_host_xcr0();
 
 	ret = xa_alloc_cyclic(&domains, &d->id, NULL, XA_LIMIT(1, MAX_DOMID), &next_domid,
 			      GFP_KERNEL);

@@ -15,6 +15,7 @@
 #include <asm/tsc.h>
 
 #include "../bus/bus.h"
+#include "../console/conback.h"
 #include "pvhv.h"
 
 #define CREATE_TRACE_POINTS
@@ -106,16 +107,22 @@ static int __init pvhv_init(void)
 	if (ret)
 		goto mmu;
 	ret = -ENOMEM;
-	pvhv_wq = alloc_workqueue("pvhv", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	/* For what nobody's memory waits for: queues of disks are their own. */
+	pvhv_wq = alloc_workqueue("pvhv", WQ_UNBOUND, 0);
 	if (!pvhv_wq)
 		goto world;
 	ret = pvhv_bus_init();
 	if (ret)
 		goto wq;
-	ret = misc_register(&dev);
+	ret = pvhv_conback_init();
 	if (ret)
 		goto bus;
+	ret = misc_register(&dev);
+	if (ret)
+		goto console;
 	return 0;
+console:
+	pvhv_conback_exit();
 bus:
 	pvhv_bus_exit();
 wq:
@@ -132,6 +139,7 @@ static void __exit pvhv_exit(void)
 	misc_deregister(&dev);
 	/* Devices of domains that have just ended; they use this queue and the bus. */
 	pvhv_registry_exit();
+	pvhv_conback_exit();
 	pvhv_bus_exit();
 	destroy_workqueue(pvhv_wq);
 	pvhv_world_exit();

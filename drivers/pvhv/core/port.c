@@ -41,6 +41,8 @@
  * @flags:	host: PVHV_EVENT_xxx
  * @state:	host: see above
  * @work:	host: calls the handler when there is no sender whose thread could
+ * @wq:		host: for it. The device's own, as the handler may wait for the domain's
+ *		memory, which may be long
  * @rcu:	frees it
  */
 struct pvhv_event {
@@ -56,6 +58,7 @@ struct pvhv_event {
 	unsigned int flags;
 	atomic_t state;
 	struct work_struct work;
+	struct workqueue_struct *wq;
 	struct rcu_head rcu;
 };
 
@@ -279,7 +282,7 @@ static void end_unlink(struct pvhv_event *ev)
 	if (peer->domain)
 		notify_guest(peer);
 	else
-		queue_work(pvhv_wq, &peer->work);
+		queue_work(peer->wq, &peer->work);
 }
 
 /* ---- guests ---- */
@@ -454,7 +457,7 @@ void pvhv_ports_free(struct pvhv_domain *d)
 /* ---- the host's kernel ---- */
 
 static struct pvhv_event *host_end(pvhv_domid_t peer, u32 port, bool (*fn)(void *data),
-				   void *data, unsigned int flags)
+				   void *data, unsigned int flags, struct workqueue_struct *wq)
 {
 	struct pvhv_event *ev;
 
@@ -467,6 +470,7 @@ static struct pvhv_event *host_end(pvhv_domid_t peer, u32 port, bool (*fn)(void 
 	ev->fn = fn;
 	ev->data = data;
 	ev->flags = flags;
+	ev->wq = wq;
 	return end_make(ev, port);
 }
 
@@ -476,14 +480,15 @@ static struct pvhv_event *host_end(pvhv_domid_t peer, u32 port, bool (*fn)(void 
  * @fn:		called after each notification, see struct pvhv_transport
  * @data:	for it
  * @flags:	PVHV_EVENT_ATOMIC: @fn is called with bottom halves off
+ * @wq:		calls @fn when no vCPU can; stays until the end is closed
  *
  * Sleeps. Return: it or ERR_PTR(-errno): -ENOENT for no such domain, -ENOSPC,
  * -ENOMEM.
  */
 struct pvhv_event *pvhv_host_event_alloc(pvhv_domid_t peer, bool (*fn)(void *data), void *data,
-					 unsigned int flags)
+					 unsigned int flags, struct workqueue_struct *wq)
 {
-	return host_end(peer, 0, fn, data, flags);
+	return host_end(peer, 0, fn, data, flags, wq);
 }
 
 /**
@@ -493,16 +498,18 @@ struct pvhv_event *pvhv_host_event_alloc(pvhv_domid_t peer, bool (*fn)(void *dat
  * @fn:		as above
  * @data:	for it
  * @flags:	as above
+ * @wq:		as above
  *
  * Sleeps. @fn may be called before this returns. Return: as above; also -ENOENT
  * for a port that is not there or not for the host, and -EBUSY for one that is bound.
  */
 struct pvhv_event *pvhv_host_event_bind(pvhv_domid_t peer, pvhv_port_t port,
-					bool (*fn)(void *data), void *data, unsigned int flags)
+					bool (*fn)(void *data), void *data, unsigned int flags,
+					struct workqueue_struct *wq)
 {
 	if (port == PVHV_PORT_NONE || (__force u32)port >= PVHV_MAX_PORTS)
 		return ERR_PTR(-ENOENT);
-	return host_end(peer, (__force u32)port, fn, data, flags);
+	return host_end(peer, (__force u32)port, fn, data, flags, wq);
 }
 
 static bool try_close(struct pvhv_event *ev)

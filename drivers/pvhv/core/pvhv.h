@@ -19,6 +19,7 @@
 #include <pvhv/hypercall.h>
 #include <pvhv/start_info.h>
 #include <pvhv/vcpu_page.h>
+#include "../../../arch/x86/pvhv/host/cpuid_policy.h"
 #include "../../../arch/x86/pvhv/host/switcher.h"
 #include "../mmu/mmu.h"
 #include "hypercall_check.h"
@@ -229,6 +230,7 @@ struct pvhv_memory_map {
 };
 
 #define PVHV_CONSOLE_SIZE	16384
+#define PVHV_CONSOLE_RESERVE	2048	/* for what a ring holds when it goes */
 
 struct pvhv_console {
 	spinlock_t lock;		/* the queues and starved */
@@ -237,6 +239,9 @@ struct pvhv_console {
 	DECLARE_KFIFO(in, u8, 1024);
 	bool starved;			/* the guest found no room in @out */
 	wait_queue_head_t wq;
+	struct mutex pump_lock;		/* the next two, and calls; outside of the backend's */
+	void (*pump)(void *data);	/* moves bytes to and from a ring, NULL: there is none */
+	void *pump_data;
 };
 
 struct pvhv_domain {
@@ -256,6 +261,8 @@ struct pvhv_domain {
 	struct mutex lock;		/* memory, vCPU creation, LDT and page registration */
 	struct pvhv_vcpu *vcpus[PVHV_MAX_VCPUS];
 	u32 vcpus_wanted;		/* by the owner, online; 0: it has not said */
+	struct pvhv_cpuid_policy cpuid;	/* this and the next: fixed once there is a vCPU */
+	u64 xcr0;			/* while a vCPU is loaded; 0: no XSAVE */
 
 	struct pvhv_memory_map memory;
 	struct pvhv_mmu mmu;
@@ -337,6 +344,7 @@ long pvhv_hc_set_ldt(struct pvhv_vcpu *v, const u64 *a);
 long pvhv_hc_load_gs_index(struct pvhv_vcpu *v, const u64 *a);
 long pvhv_hc_set_cpunode(struct pvhv_vcpu *v, const u64 *a);
 bool pvhv_selector_ok(struct pvhv_vcpu *v, u16 sel);
+u64 pvhv_code_address(struct pvhv_vcpu *v);
 
 /* memory.c */
 int pvhv_set_memory(struct pvhv_domain *d, const struct pvhv_memory *m);
@@ -376,6 +384,7 @@ int pvhv_world_init(void);
 void pvhv_world_exit(void);
 u64 pvhv_features(void);
 u64 pvhv_switcher_features(void);
+u64 pvhv_host_xcr0(void);
 int pvhv_hole_levels(void);
 u64 pvhv_switcher_entry(void);
 u64 pvhv_window_address(int vcpu);

@@ -93,7 +93,8 @@ static void free_work(struct work_struct *work)
 {
 	struct pvhv_rdev *rd = container_of(work, struct pvhv_rdev, free);
 
-	destroy_workqueue(rd->wq);
+	if (rd->wq)
+		destroy_workqueue(rd->wq);
 	kfree(rd);
 	if (atomic_dec_and_test(&nr_rdevs))
 		wake_up(&rdevs_gone);
@@ -109,6 +110,8 @@ static void rdev_free(struct pvhv_rdev *rd)
 		put_net(rd->config.net);
 	mem_cgroup_put(rd->config.memcg);
 	pvhv_grant_table_put(rd->grants);
+	if (rd->kept)
+		pvhv_domain_put(rd->kept);
 	/* We may be on its queue. */
 	queue_work(pvhv_wq, &rd->free);
 }
@@ -152,7 +155,7 @@ static void start_remove(struct pvhv_rdev *rd)
 	if (rd->removing || !rd->visible)
 		return;
 	rd->removing = true;
-	queue_work(rd->wq, &rd->remove);
+	queue_work(rd->wq ?: pvhv_wq, &rd->remove);
 }
 
 /* Has everybody let go who was asked to? */
@@ -475,11 +478,19 @@ static int check_config(struct pvhv_device_add *a)
 		    !memchr(a->ifname, 0, sizeof(a->ifname)))
 			return -EINVAL;
 		return 0;
+	case PVHV_CLASS_CONSOLE:
+		if (a->flags || a->fd != -1 || a->mtu || a->max_queues ||
+		    memchr_inv(a->mac, 0, sizeof(a->mac)) ||
+		    memchr_inv(a->ifname, 0, sizeof(a->ifname)) ||
+		    memchr_inv(a->serial, 0, sizeof(a->serial)))
+			return -EINVAL;
+		return 0;
 	}
 	return -EINVAL;
 }
 
-static int make_config(struct pvhv_rdev *rd, const struct pvhv_device_add *a)
+static int make_config(struct pvhv_rdev *rd, struct pvhv_domain *d,
+		       const struct pvhv_device_add *a)
 {
 	struct pvhv_device_config *c = &rd->config;
 	fmode_t mode = FMODE_READ;
@@ -498,6 +509,13 @@ static int make_config(struct pvhv_rdev *rd, const struct pvhv_device_add *a)
 		c->file = fget(a->fd);
 		return c->file && (c->file->f_mode & mode) == mode ? 0 : -EBADF;
 	}
+	if (a->class == PVHV_CLASS_CONSOLE) {
+		/* Until the device is gone, which the end of the domain sees to */
+		kref_get(&d->ref);
+		rd->kept = d;
+		c->console = &d->console;
+		return 0;
+	}
 	c->net = get_net(current->nsproxy->net_ns);
 	return ns_capable(c->net->user_ns, CAP_NET_ADMIN) ? 0 : -EPERM;
 }
@@ -514,11 +532,14 @@ static int enlist(struct pvhv_rdev *rd, struct pvhv_domain *d)
 	list_for_each_entry(other, &devices, list) {
 		if (other->side[F].domain != d)
 			continue;
-		nr++;
+		nr += other->class != PVHV_CLASS_CONSOLE;
 		if (other->class == rd->class)
 			__set_bit(other->index, used);
 	}
-	if (nr >= PVHV_MAX_DEVICES || last_id == U32_MAX) {
+	if (rd->class == PVHV_CLASS_CONSOLE && test_bit(0, used)) {
+		ret = -EEXIST;
+	} else if ((rd->class != PVHV_CLASS_CONSOLE && nr >= PVHV_MAX_DEVICES) ||
+		   last_id == U32_MAX) {
 		ret = -ENOSPC;
 	} else {
 		rd->id = ++last_id;
@@ -574,12 +595,19 @@ static int add_device(struct pvhv_domain *d, struct pvhv_device_add *a)
 
 	if (!rd)
 		return -ENOMEM;
-	/* With a rescuer: a loop of swap and guests must not be its end. */
-	rd->wq = alloc_workqueue("pvhv%u-dev", WQ_UNBOUND | WQ_MEM_RECLAIM, 0,
-				 (__force u32)pvhv_domid(d));
-	if (!rd->wq) {
-		kfree(rd);
-		return -ENOMEM;
+	/*
+	 * A disk's with a rescuer: a loop of swap and guests must not be its end. The removal
+	 * of a network interface waits for queues that have none. A console waits for nobody.
+	 */
+	if (a->class != PVHV_CLASS_CONSOLE) {
+		rd->wq = alloc_workqueue("pvhv%u-dev",
+					 WQ_UNBOUND | (a->class == PVHV_CLASS_BLOCK ?
+						       WQ_MEM_RECLAIM : 0),
+					 0, (__force u32)pvhv_domid(d));
+		if (!rd->wq) {
+			kfree(rd);
+			return -ENOMEM;
+		}
 	}
 	atomic_inc(&nr_rdevs);
 	rd->class = a->class;
@@ -594,7 +622,7 @@ static int add_device(struct pvhv_domain *d, struct pvhv_device_add *a)
 	refcount_inc(&d->grants->ref);
 	rd->grants = d->grants;
 
-	ret = make_config(rd, a);
+	ret = make_config(rd, d, a);
 	if (!ret)
 		ret = enlist(rd, d);
 	if (ret) {
@@ -627,7 +655,8 @@ static int add_device(struct pvhv_domain *d, struct pvhv_device_add *a)
  * @arg:	struct pvhv_device_add of the caller
  *
  * Return: 0, -EINVAL, -EOPNOTSUPP for a backend that is not the host, -EBADF, -EPERM,
- * -ENOSPC with PVHV_MAX_DEVICES, -ENODEV without a driver, -ESRCH, or what the driver says.
+ * -EEXIST for a second console, -ENOSPC with PVHV_MAX_DEVICES, -ENODEV without a driver,
+ * -ESRCH, or what the driver says.
  */
 long pvhv_device_add(struct pvhv_domain *d, void __user *arg)
 {
@@ -648,14 +677,14 @@ long pvhv_device_add(struct pvhv_domain *d, void __user *arg)
 	return copy_to_user(arg, &a, sizeof(a)) ? -EFAULT : 0;
 }
 
-/* A device that the domain is the frontend of */
+/* A device that the domain is the frontend of, and its owner may change */
 static struct pvhv_rdev *find_own(struct pvhv_domain *d, u64 id)
 {
 	struct pvhv_rdev *rd;
 	u32 role;
 
 	rd = find_side(d, id, &role);
-	return rd && role == F ? rd : NULL;
+	return rd && role == F && rd->class != PVHV_CLASS_CONSOLE ? rd : NULL;
 }
 
 long pvhv_device_remove(struct pvhv_domain *d, void __user *arg)
@@ -720,7 +749,7 @@ long pvhv_device_list(struct pvhv_domain *d, void __user *arg)
 		return -ENOMEM;
 	mutex_lock(&registry_lock);
 	list_for_each_entry(rd, &devices, list)
-		if (rd->visible && rd->side[F].domain == d)
+		if (rd->visible && rd->side[F].domain == d && rd->class != PVHV_CLASS_CONSOLE)
 			fill_entry(rd, &entries[n++]);
 	mutex_unlock(&registry_lock);
 	room = min(l.count, n);

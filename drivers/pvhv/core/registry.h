@@ -39,8 +39,9 @@ struct pvhv_rside {
  * @bus:	the backend's on the host
  * @config:	for it
  * @grants:	the frontend's
+ * @kept:	the frontend's domain, if its backend uses more of it than grants
  * @wq:		its own: what its backend does there may wait for the owner's memory,
- *		which may be a file system that does not answer
+ *		which may be a file system that does not answer. NULL: the module's
  * @remove:	takes it from the bus, then away; on @wq
  * @free:	the end of @wq
  */
@@ -56,6 +57,7 @@ struct pvhv_rdev {
 	struct pvhv_device *bus;
 	struct pvhv_device_config config;
 	struct pvhv_grant_table *grants;
+	struct pvhv_domain *kept;
 	struct workqueue_struct *wq;
 	struct work_struct remove;
 	struct work_struct free;

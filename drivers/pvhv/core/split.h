@@ -66,9 +66,10 @@ enum {
 long pvhv_port_send(struct pvhv_vcpu *v, u64 port);
 
 struct pvhv_event *pvhv_host_event_alloc(pvhv_domid_t peer, bool (*fn)(void *data), void *data,
-					 unsigned int flags);
+					 unsigned int flags, struct workqueue_struct *wq);
 struct pvhv_event *pvhv_host_event_bind(pvhv_domid_t peer, pvhv_port_t port,
-					bool (*fn)(void *data), void *data, unsigned int flags);
+					bool (*fn)(void *data), void *data, unsigned int flags,
+					struct workqueue_struct *wq);
 void pvhv_host_event_close(struct pvhv_event *ev);
 void pvhv_host_event_send(struct pvhv_event *ev);
 pvhv_port_t pvhv_host_event_port(const struct pvhv_event *ev);

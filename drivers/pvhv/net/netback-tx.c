@@ -187,7 +187,8 @@ static struct sk_buff *build_zerocopy(struct netback_tx *tx, const struct pvhv_n
 	tx->status = PVHV_NET_S_OK;
 	tx->ubuf.callback = netback_tx_done;
 	tx->ubuf.flags = SKBFL_ZEROCOPY_FRAG;
-	refcount_set(&tx->ubuf.refcnt, 1);
+	/* One is receive()'s: what checks headers may pull all out of the fragments. */
+	refcount_set(&tx->ubuf.refcnt, 2);
 	skb_zcopy_init(skb, &tx->ubuf);
 	return skb;
 }
@@ -306,9 +307,11 @@ static struct sk_buff *receive(struct netback_queue *q, const struct pvhv_net_pa
 	}
 	if (!zerocopy)
 		respond(q, p->id, status);
+	if (zerocopy) {
+		tx->status = status;
+		netback_tx_done(NULL, &tx->ubuf, true);
+	}
 	if (status != PVHV_NET_S_OK) {
-		if (zerocopy)
-			tx->status = status;
 		kfree_skb(skb);
 		return NULL;
 	}

@@ -387,6 +387,8 @@ static struct net_device *create_netdev(struct pvhv_device *pdev, unsigned int q
 	ndev->hw_features = PVHV_NET_HW_FEATURES;
 	ndev->features = PVHV_NET_HW_FEATURES | NETIF_F_HIGHDMA | NETIF_F_RXCSUM;
 	ndev->vlan_features = PVHV_NET_HW_FEATURES | NETIF_F_HIGHDMA;
+	/* It stays where its maker has rights: the end of a namespace would move it to the host's. */
+	ndev->features |= NETIF_F_NETNS_LOCAL;
 	ndev->min_mtu = ETH_MIN_MTU;
 	ndev->max_mtu = PVHV_NET_MAX_MTU;
 	if (config->mtu)

@@ -290,6 +290,24 @@ struct pvhv_device_list {
 	__u64 devices;
 };
 
+/**
+ * struct pvhv_mask_cpuid - PVHV_MASK_CPUID on a domain, before its first vCPU is made
+ * @leaf:	EAX of CPUID
+ * @subleaf:	ECX, 0 where the leaf has no subleaves
+ * @reg:	where the bits are: 0 EAX, 1 EBX, 2 ECX, 3 EDX
+ * @mask:	features that the guest is not to see, beside those hidden before
+ * @reserved:	0
+ *
+ * What needs a hidden feature is hidden as well: AVX2 with AVX.
+ */
+struct pvhv_mask_cpuid {
+	__u32 leaf;
+	__u32 subleaf;
+	__u32 reg;
+	__u32 mask;
+	__u64 reserved[2];
+};
+
 #define PVHV_IOC		0xB7
 /* on /dev/pvhv */
 #define PVHV_GET_INFO		_IOR(PVHV_IOC, 0x00, struct pvhv_info)
@@ -308,6 +326,7 @@ struct pvhv_device_list {
 #define PVHV_DEVICE_CHANGED	_IO(PVHV_IOC, 0x19)	/* argument: id; its file has a new size */
 /* argument: how many vCPUs the guest is asked to have online, of those that were created */
 #define PVHV_SET_VCPUS		_IO(PVHV_IOC, 0x1a)
+#define PVHV_MASK_CPUID		_IOW(PVHV_IOC, 0x1b, struct pvhv_mask_cpuid)
 /* on a vCPU */
 #define PVHV_GET_REGS		_IOR(PVHV_IOC, 0x20, struct pvhv_vcpu_regs)
 #define PVHV_SET_REGS		_IOW(PVHV_IOC, 0x21, struct pvhv_vcpu_regs)

@@ -277,7 +277,7 @@ def bad_configuration_is_1(p):
         "text": (b"#!/bin/sh\n" * 100, b"neither an ELF file nor a bzImage"),
         "no-notes": (mkelf.kernel(notes=False), b"CONFIG_PVHV_GUEST"),
         "arm": (mkelf.kernel(machine=183), b"another machine"),
-        "abi": (mkelf.kernel(abi=9), b"guest ABI 9, not 1"),
+        "abi": (mkelf.kernel(abi=9), f"guest ABI 9, not {mkelf.ABI}".encode()),
     }
     for name, (contents, words) in files.items():
         path = p.file(name, contents)
@@ -296,6 +296,12 @@ def bad_configuration_is_1(p):
             (["--cpus", "4,max=3"], b"--cpus '4,max=3'"),
             (["--cpus", "2,4"], b"--cpus '2,4'"),
             (["--cpus", "0"], b"--cpus '0'"),
+            (["--cpu-features", "-none"], b"--cpu-features -none: not a name that"),
+            (["--cpu-features", "+avx"], b"+avx: features can only be taken away"),
+            (["--cpu-features", "avx"], b"--cpu-features 'avx': give -NAME[,-NAME...] or help"),
+            (["--cpu-features", ""], b"--cpu-features '': give -NAME"),
+            (["--cpu-features", "-avx,-sse2"], b"-sse2: a guest cannot be without it"),
+            (["--cpu-features"], b"--cpu-features needs an argument"),
             (["--console", "vga"], b"not stdio, pty, file:PATH"),
             (["--console", "file:"], b"not stdio, pty, file:PATH"),
             (["--console", "file:/nonexistent/x"], b"No such file"),
@@ -308,6 +314,42 @@ def bad_configuration_is_1(p):
         no_leftovers(p)
     r = p.run("--cpus", "1", do=["poweroff"])
     check(r.returncode == 0, r)
+
+
+@test
+def features_are_hidden(p):
+    r = p.cmd("run", "--cpu-features", "help")
+    names = r.stdout.decode().split()
+    check(r.returncode == 0 and {"avx", "avx2", "rdrand"} < set(names), r)
+    check(all(len(line) < 80 for line in r.stdout.splitlines()), r.stdout)
+    r = p.run("--cpu-features", ",".join("-" + n for n in names), do=["poweroff"])
+    check(b"hidden: %d, CPUID is raw" % len(names) in r.stdout and r.returncode == 0, r)
+    g = p.start("--cpu-features", "-avx,-avx", "--cpu-features=-rdrand,-avx", do=["once:reboot"])
+    # as many after a reboot
+    for _ in range(2):
+        read_until(g.stdout, b"hidden: 2, ")
+    info = json.loads(p.cmd("info", "--json", "g").stdout)
+    check(info["cpu_features"] == "-avx,-rdrand" and info["cpuid"] == "raw", info)
+    p.cmd("kill", "g")
+    ended(g, 4)
+    one_line(p.run("--cpu-features", "-avx", env={"PVHV_FAKE": "no-masks"}), 2,
+             b"the host does not hide the feature avx: ")
+
+
+@test
+def cpuid_faults_in_vcpus(p):
+    env = {"PVHV_FAKE": "cpuid-faulting"}
+    g = p.start("--cpus", "3", env=env)
+    read_until(g.stdout, b"hidden: 0, CPUID faults")
+    info = json.loads(p.cmd("info", "--json", "g").stdout)
+    check(info["cpuid"] == "masked" and "cpu_features" not in info, info)
+    p.cmd("kill", "g")
+    ended(g, 4)
+    r = p.run(env={"PVHV_FAKE": "cpuid-refused"}, do=["poweroff"])
+    check(r.returncode == 0 and b"CPUID is raw" in r.stdout, r)
+    for fake, words in (("cpuid-faulting", b", CPUID faults\n"), ("", b", CPUID is raw\n")):
+        r = p.cmd("check", env={"PVHV_FAKE": fake})
+        check(b"ok ready" not in r.stdout or words in r.stdout, r)
 
 
 @test
@@ -724,9 +766,11 @@ def list_and_info(p):
     check(p.cmd("pause", "a_1").returncode == 0, "pause")
     check(p.cmd("pause", "a_1").returncode == 0, "pause twice")
     info = json.loads(p.cmd("info", "--json", "a_1").stdout)
-    check(info["state"] == "paused" and info["registers"]["rip"] == "ffffffff80200000" and
-          info["registers"]["rsi"] == "0000000000001000" and info["registers"]["cs"] == "0033" and
-          info["registers"]["mode"] == "kernel", info)
+    check(info["state"] == "paused" and len(info["registers"]) == 1, info)
+    regs = info["registers"][0]
+    check(regs["vcpu"] == 0 and regs["rip"] == "ffffffff80200000" and
+          regs["rsi"] == "0000000000001000" and regs["cs"] == "0033" and
+          regs["mode"] == "kernel", info)
     text = p.cmd("info", "a_1").stdout.decode()
     check("rip     ffffffff80200000" in text and "memory         256M" in text, text)
     check(p.cmd("resume", "a_1").returncode == 0, "resume")
@@ -778,7 +822,7 @@ def preserved_crash(p):
     check("crashed" in row and "panic: oh no" in row, row)
     info = json.loads(p.cmd("info", "--json", "g").stdout)
     check(info["state"] == "crashed" and info["reason"] == "panic: oh no" and
-          "rip" in info["registers"], info)
+          "rip" in info["registers"][0], info)
     one_line(p.cmd("pause", "g"), 1, b"the domain has ended (crashed)")
     one_line(p.cmd("stop", "g"), 1, b"the domain has ended (crashed)")
     check(p.cmd("stat", "g").returncode == 0, "stat")
@@ -1292,7 +1336,7 @@ def run_with_devices(p):
           info["net_list"] == nets, info)
     check(b"pvdb" in p.cmd("info", "g").stdout, "info")
     row = p.cmd("list").stdout.decode().splitlines()[1].split()
-    check(row[4:6] == ["2", "2"], row)
+    check(row[4:7] == ["1", "2", "2"], row)
     p.cmd("stop", "g")
     ended(g, 0)
 
@@ -1324,7 +1368,13 @@ def bad_devices_are_1(p):
             (["--disk", "path=" + disk + ",cache=x"], b"give none or writeback"),
             (["--disk", "path=" + disk + ",queues=25"], b"queues=25: give a number from 1 to 24"),
             (["--disk", "path=" + disk + ",,"], b"disk,: does not exist"),
-            (["--disk", "path=" + disk, "--disk", "path=" + disk], b"in use by another guest"),
+            (["--disk", "path=" + disk, "--disk", "path=" + disk],
+             b"is another disk of this domain already"),
+            (["--disk", "path=" + disk + ",ro,serial=a", "--disk", "path=" + disk + ",ro,serial=a"],
+             b"serial=a: is another disk's of this domain"),
+            (["--disk", "path=" + disk + ",ro=1"], b"ro has no value"),
+            (["--disk", "path=" + disk + ",rw"], b"without ro"),
+            (["--disk", "path=" + disk + ",path=" + disk], b"path is given twice"),
             (["--disk"], b"--disk needs an argument"),
             (["--net", "mac=02:00:00:00:00"], b"mac=02:00:00:00:00: give an address"),
             (["--net", "mac=01:00:00:00:00:00"], b"is a multicast address"),
@@ -1337,9 +1387,16 @@ def bad_devices_are_1(p):
             (["--net", "mtu=20"], b"give a number from 68"),
             (["--net", "queues=9"], b"queues=9: give a number from 1 to 8"),
             (["--net", "speed=10"], b"'speed' is not an option"),
-            (["--net"] * 65, b"a domain has at most 64 devices")):
+            (["--net", "bridge=eth0"], b"eth0 is not a bridge"),
+            (["--net", "ifname=x", "--net", "ifname=x"], b"there is an interface x already"),
+            (["--net"] * 65, b"a domain has at most 64 devices"),
+            (["--disk", "path=" + disk + ",queues=9"],
+             b"queues=9: pvhv-blkback takes at most 8")):
         one_line(p.run(*args), 1, words)
         no_leftovers(p)
+    # the first disk loads the module
+    one_line(p.run("--disk", "path=" + disk + ",queues=9", env={"PVHV_FAKE": "not-loaded"}), 1,
+             b"takes at most 8")
 
 
 @test
@@ -1348,11 +1405,7 @@ def host_that_refuses_devices_is_2(p):
     for fake, args, words in (
             ("no-backends", ["--disk", "path=" + disk], b"modprobe pvhv-blkback"),
             ("no-backends", ["--net"], b"modprobe pvhv-netback"),
-            ("not-admin", ["--net"], b"CAP_NET_ADMIN"),
-            ("", ["--disk", "path=" + disk + ",queues=9"], b"queues=9: pvhv-blkback takes at most 8"),
-            ("not-loaded", ["--disk", "path=" + disk + ",queues=9"], b"takes at most 8"),
-            ("", ["--net", "bridge=eth0"], b"eth0 is not a bridge"),
-            ("", ["--net", "ifname=x", "--net", "ifname=x"], b"there is an interface x already")):
+            ("not-admin", ["--net"], b"CAP_NET_ADMIN")):
         one_line(p.run(*args, env={"PVHV_FAKE": fake}), 2, words)
         no_leftovers(p)
 
@@ -1373,8 +1426,10 @@ def disks_come_and_go(p):
     check(listed(p, "disk")[1]["path"] == odd, listed(p, "disk"))
     seen = devices(p, g)
     check(len(seen) == 2 and seen[1].endswith("first O"), seen)
-    one_line(p.cmd("disk", "attach", "g", "path=" + a), 1, a.encode(), b"in use by another guest")
-    one_line(p.cmd("disk", "attach", "g", "path=" + a + ",ro"), 1, b"another guest writes to it")
+    one_line(p.run("--disk", "path=" + a, name="h"), 1, b"in use by another guest")
+    one_line(p.run("--disk", "path=" + a + ",ro", name="h"), 1, b"another guest writes to it")
+    one_line(p.cmd("disk", "attach", "g", "path=" + a), 1, a.encode(), b"disk of this domain already")
+    one_line(p.cmd("disk", "attach", "g", "path=" + a + ",ro"), 1, b"disk of this domain already")
     one_line(p.cmd("disk", "attach", "g", "path=" + p.file("c", b"C" * 512) + ",queues=9"), 1,
              b"queues=9: pvhv-blkback takes at most 8")
     check(len(devices(p, g)) == 2, "a disk more")
@@ -1385,7 +1440,7 @@ def disks_come_and_go(p):
     check(p.cmd("disk", "attach", "g", "path=" + a + ",ro").stdout == b"pvda\n", "again")
     check(p.cmd("disk", "detach", "g", "1").returncode == 0, "by number")
     for name in ("pvdb", "7", "one", "vif1.0"):
-        one_line(p.cmd("disk", "detach", "g", name), 1, b"there is no disk " + name.encode())
+        one_line(p.cmd("disk", "detach", "g", name), 1, name.encode() + b": there is no such disk")
     p.cmd("kill", "g")
     ended(g, 4)
 
@@ -1424,7 +1479,7 @@ def disks_grow(p):
     check("size 2097152 " in devices(p, g)[0], "its size")
     one_line(p.cmd("disk", "resize", "g", "pvda", "1M"), 1, b"is not made smaller")
     one_line(p.cmd("disk", "resize", "g", "pvda", "huge"), 1, b"'huge': give a size")
-    one_line(p.cmd("disk", "resize", "g", "pvdb", "3M"), 1, b"there is no disk pvdb")
+    one_line(p.cmd("disk", "resize", "g", "pvdb", "3M"), 1, b"pvdb: there is no such disk")
 
 
 @test
@@ -1439,7 +1494,7 @@ def nets_come_and_go(p):
     check(len(devices(p, g)) == 3, "what failed is still there")
     check(p.cmd("net", "detach", "g", "web").returncode == 0, "detach")
     check([n["name"] for n in listed(p, "net")] == ["vif1.1", "db"], listed(p, "net"))
-    one_line(p.cmd("net", "detach", "g", "web"), 1, b"there is no network device web")
+    one_line(p.cmd("net", "detach", "g", "web"), 1, b"web: there is no such network device")
 
 
 @test

@@ -4,7 +4,8 @@
  *
  * PVHV_FAKE in the environment makes the host refuse in some way: missing,
  * denied, old-api, other-version, no-domain, no-memory, run-fails, no-backends,
- * not-admin.
+ * not-admin, no-masks. With cpuid-faulting the host has that, with cpuid-refused it only
+ * says so.
  *
  * The host has the interfaces br0 (a bridge), eth0, and those of network devices.
  *
@@ -50,6 +51,7 @@ enum fake_kind { FAKE_NONE, FAKE_DEVICE, FAKE_DOMAIN, FAKE_VCPU };
 #define MAX_FD 1024
 
 static enum fake_kind kind[MAX_FD];
+static __thread bool cpuid_faults;
 static unsigned int vcpu_of[MAX_FD];	/* FAKE_VCPU: its number */
 
 static struct fake_domain {
@@ -70,6 +72,7 @@ static struct fake_domain {
 		bool interrupted;
 	} vcpu[PVHV_MAX_VCPUS];
 	u32 nr_vcpus, wanted;
+	u32 hidden;		/* features */
 	u64 up;			/* bit n: vCPU n */
 	u64 wish_ms;		/* when the guest does what is wanted; 0: it has */
 	bool lazy;
@@ -119,6 +122,14 @@ int device_open(void)
 	if (fake_is("denied"))
 		return -EACCES;
 	return new_fd(FAKE_DEVICE);
+}
+
+int thread_cpuid_faults(bool on)
+{
+	if (!fake_is("cpuid-faulting"))
+		return fake_is("cpuid-refused") ? -EACCES : -ENODEV;
+	cpuid_faults = on;
+	return 0;
 }
 
 /*
@@ -284,6 +295,8 @@ static int add_device(struct pvhv_device_add *a)
 	char ifname[16];
 	int mode, wanted;
 
+	if (a->class == PVHV_CLASS_CONSOLE)
+		return a->fd == -1 && !a->flags ? 0 : -EINVAL;	/* not in the list */
 	if (fake_is("no-backends"))
 		return -ENODEV;
 	if (!block && fake_is("not-admin"))
@@ -511,6 +524,8 @@ static void start_guest(void)
 	       nr_created, dom.regs.rip, dom.regs.cr3, map->addr, map->addr + map->size,
 	       si->initrd, si->initrd_len);
 	printn("cmdline: %s\r\n", cmdline);
+	printn("hidden: %u, CPUID %s\r\n", dom.hidden,
+	       si->features & PVHV_F_CPUID_FAULTING ? "faults" : "is raw");
 	/* what was left over by the boot before would be seen here */
 	for (i = 0x3000; i < 0x100000; i += 8)
 		if (*(u64 *)(dom.ram + i))
@@ -563,6 +578,8 @@ static int vcpu_run(unsigned int nr, struct pvhv_run *run)
 
 	if (!nr && !dom.have_regs)
 		return -EINVAL;
+	if (cpuid_faults != fake_is("cpuid-faulting"))
+		abort();
 	pthread_mutex_lock(&dom.lock);
 	dom.runs++;
 	pthread_mutex_unlock(&dom.lock);
@@ -666,6 +683,17 @@ static int get_state(struct pvhv_state *state)
 	return 0;
 }
 
+static int mask_cpuid(const struct pvhv_mask_cpuid *m)
+{
+	if (fake_is("no-masks"))
+		return -ENOTTY;
+	/* what the module would refuse is a bug of the tool */
+	if (dom.nr_vcpus || m->reg > 3 || !m->mask || m->reserved[0] || m->reserved[1])
+		abort();
+	dom.hidden++;
+	return 0;
+}
+
 static int create_vcpu(unsigned long nr)
 {
 	int fd;
@@ -726,6 +754,8 @@ static int device_request(unsigned long request, void *arg)
 	info->api_version = PVHV_API_VERSION + fake_is("other-version");
 	info->abi_version = PVHV_ABI_VERSION;
 	info->tsc_khz = 1234567;
+	if (fake_is("cpuid-faulting") || fake_is("cpuid-refused"))
+		info->features = PVHV_F_CPUID_FAULTING;
 	info->max_vcpus = PVHV_MAX_VCPUS;
 	return 0;
 }
@@ -749,6 +779,8 @@ static int domain_request(unsigned long request, unsigned long arg)
 		return control(arg);
 	case PVHV_SET_VCPUS:
 		return set_vcpus(arg);
+	case PVHV_MASK_CPUID:
+		return mask_cpuid((void *)arg);
 	case PVHV_GET_STATE:
 		return get_state((void *)arg);
 	case PVHV_GET_STATS:

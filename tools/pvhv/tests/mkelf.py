@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
 """A small kernel with the pvhv notes, which the fake device can be given."""
+import os
+import re
 import struct
 
+TOP = os.path.join(os.path.dirname(os.path.realpath(__file__)), "../../..")
+with open(f"{TOP}/include/pvhv/hypercall.h", encoding="ascii") as f:
+    ABI = int(re.search(r"define PVHV_ABI_VERSION\s+(\d+)", f.read()).group(1))
 GPA = 0x200000
 GVA = 0xffffffff80200000
 
@@ -10,7 +15,7 @@ def note(kind, value):
     return struct.pack("<III8sQ", 5, 8, kind, b"pvhv\0\0\0\0"[:8], value)
 
 
-def kernel(abi=1, notes=True, machine=62):
+def kernel(abi=ABI, notes=True, machine=62):
     text = b"\x90" * 4096
     data = b"\xda" * 4096
     all_notes = (note(1, GVA) + note(2, GPA + 0x1000) + note(3, abi)) if notes else b""

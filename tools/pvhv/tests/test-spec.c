@@ -35,7 +35,11 @@ static void test_disks(void)
 		{ "path=a,serial=-a", NULL, false, false, 0, "1 to 32" },
 		{ "path=a,serial=0123456789abcdef0123456789abcdef0", NULL, false, false, 0,
 		  "1 to 32" },
-		{ "path=a,ro=1", NULL, false, false, 0, "'ro' is not" },
+		{ "path=a,ro=1", NULL, false, false, 0, "ro has no value" },
+		{ "path=a,rw", NULL, false, false, 0, "without ro" },
+		{ "path=a,path=b", NULL, false, false, 0, "path is given twice" },
+		{ "ro,path=a,ro", NULL, false, false, 0, "ro is given twice" },
+		{ "path=a,queues=1,ro,queues=1", NULL, false, false, 0, "queues is given twice" },
 	};
 	struct disk_spec s, again;
 	struct strbuf text = { 0 };
@@ -90,6 +94,7 @@ static void test_nets(void)
 		{ "mac=00:00:00:00:00:00", "no address" },
 		{ "br0", "'br0' is not an option" }, { "vlan=3", "'vlan' is not an option" },
 		{ ",bridge=br0", "is empty" },
+		{ "mtu=1500,bridge=br0,mtu=1500", "mtu is given twice" },
 	};
 	struct net_spec s, again;
 	struct strbuf text = { 0 };

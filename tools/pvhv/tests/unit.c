@@ -53,6 +53,7 @@ int main(void)
 		{ "host", test_host },
 		{ "spec", test_spec },
 		{ "cpulist", test_cpulist },
+		{ "cpufeatures", test_cpufeatures },
 	};
 	unsigned long bad_groups = 0;
 	size_t i;

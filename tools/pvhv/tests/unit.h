@@ -18,6 +18,7 @@ void test_term(void);
 void test_host(void);
 void test_spec(void);
 void test_cpulist(void);
+void test_cpufeatures(void);
 
 /* Count a case, and say so if it failed. */
 void check_case(bool good, const char *file, int line, const char *fmt, ...) __printf(4, 5);

@@ -2,9 +2,8 @@
 /*
  * What a guest's kernel is told about its CPU, and MSRs and debug registers.
  *
- * Hidden is what ring 3 cannot do, what the switcher does not keep apart and
- * what is the host's business. Programs see the raw CPUID: the instruction
- * does not trap.
+ * What it is not told of is in cpuid_policy.c. Its programs are told the same where
+ * the CPUID instruction faults (see emulate.c); elsewhere they see the host's CPU.
  */
 #include <linux/kernel.h>
 #include <asm/cpufeature.h>
@@ -17,68 +16,24 @@
 
 #define BIT32(n)	(1U << (n))
 
-/* Leaf, subleaf (-1: any), and which bits of EAX, EBX, ECX, EDX are passed on */
-static const struct cpuid_mask {
-	u32 leaf;
-	s32 sub;
-	u32 mask[4];
-} masks[] = {
-	{ 0x00000000, -1, { ~0U, ~0U, ~0U, ~0U } },
-	{ 0x00000001, -1, {
-		~0U,
-		0x0000ff00,		/* CLFLUSH size */
-		~(BIT32(2) | BIT32(3) | BIT32(4) | BIT32(5) | BIT32(6) | BIT32(7) | BIT32(8) |
-		  BIT32(10) | BIT32(11) | BIT32(14) | BIT32(15) | BIT32(17) | BIT32(18) |
-		  BIT32(21) |
-		  BIT32(24)),
-		~(BIT32(7) | BIT32(11) | BIT32(12) | BIT32(14) | BIT32(18) | BIT32(21) |
-		  BIT32(22) | BIT32(28) | BIT32(29) | BIT32(31)) } },
-	{ 0x00000002, -1, { ~0U, ~0U, ~0U, ~0U } },
-	{ 0x00000004, -1, { 0x3fff, ~0U, ~0U, ~0U } },
-	{ 0x00000007, 0, {
-		~0U,
-		~(BIT32(1) | BIT32(2) | BIT32(7) | BIT32(10) | BIT32(12) | BIT32(14) |
-		  BIT32(15) | BIT32(20) | BIT32(25)),
-		~(BIT32(3) | BIT32(4) | BIT32(5) | BIT32(7) | BIT32(16) | BIT32(23) |
-		  BIT32(24) | BIT32(26) | BIT32(28) | BIT32(29) | BIT32(30) | BIT32(31)),
-		BIT32(2) | BIT32(3) | BIT32(4) | BIT32(8) | BIT32(14) | BIT32(23) } },
-	{ 0x00000007, 1, { BIT32(4) | BIT32(5) | BIT32(10) | BIT32(11) | BIT32(12) | BIT32(23),
-			   0, 0, BIT32(4) | BIT32(5) } },
-	{ 0x0000000d, -1, { ~0U, ~0U, ~0U, ~0U } },	/* see xstate_leaf() */
-	{ 0x80000000, -1, { ~0U, ~0U, ~0U, ~0U } },
-	{ 0x80000001, -1, {
-		~0U, 0,
-		BIT32(0) | BIT32(5) | BIT32(6) | BIT32(7) | BIT32(8) | BIT32(11) | BIT32(16) |
-		BIT32(21),
-		~0U } },
-	{ 0x80000002, -1, { ~0U, ~0U, ~0U, ~0U } },
-	{ 0x80000003, -1, { ~0U, ~0U, ~0U, ~0U } },
-	{ 0x80000004, -1, { ~0U, ~0U, ~0U, ~0U } },
-	{ 0x80000005, -1, { ~0U, ~0U, ~0U, ~0U } },
-	{ 0x80000006, -1, { ~0U, ~0U, ~0U, ~0U } },
-	{ 0x80000007, -1, { 0, 0, 0, BIT32(8) } },
-	{ 0x80000008, -1, { 0xffff, BIT32(0) | BIT32(2), 0, 0 } },
-	{ 0x8000001d, -1, { 0x3fff, ~0U, ~0U, ~0U } },
-	{ 0x80000021, -1, { BIT32(2) | BIT32(6), 0, 0, 0 } },
-};
-
-/* PKRU and AMX are not the guest's; see enter.c */
-static u64 guest_xfeatures(void)
+static u64 guest_xfeatures(const struct pvhv_domain *d)
 {
-	if (!boot_cpu_has(X86_FEATURE_XSAVE))
-		return 0;
-	return xgetbv(0) & ~(1ULL << 9 | 1ULL << 17 | 1ULL << 18);
+	return pvhv_guest_xfeatures(&d->cpuid, d->xcr0);
 }
 
 /* Sizes are for the features that the guest has enabled, in both formats. */
 static void xstate_leaf(struct pvhv_vcpu *v, u32 sub, u32 out[4])
 {
-	u64 features = guest_xfeatures();
+	u64 features = guest_xfeatures(v->domain);
 	u64 on = v->xcr0 ?: XFEATURE_MASK_FPSSE;
 	u32 standard = 576, compact = 576;
 	u32 eax, ebx, ecx, edx;
 	int i;
 
+	if (!features) {
+		memset(out, 0, 16);
+		return;
+	}
 	if (sub >= 2) {
 		if (sub > 63 || !(features & 1ULL << sub))
 			memset(out, 0, 16);
@@ -121,23 +76,14 @@ static void xstate_leaf(struct pvhv_vcpu *v, u32 sub, u32 out[4])
  */
 void pvhv_cpuid(struct pvhv_vcpu *v, u32 leaf, u32 sub, u32 out[4])
 {
-	const struct cpuid_mask *m = NULL;
-	int i;
-
-	memset(out, 0, 16);
 	if (leaf == 0x40000000) {
 		out[0] = leaf;
 		memcpy(&out[1], "pvhvpvhvpvhv", 12);
 		return;
 	}
-	for (i = 0; i < ARRAY_SIZE(masks); i++)
-		if (masks[i].leaf == leaf && (masks[i].sub < 0 || masks[i].sub == sub))
-			m = &masks[i];
-	if (!m)
-		return;
 	cpuid_count(leaf, sub, &out[0], &out[1], &out[2], &out[3]);
-	for (i = 0; i < 4; i++)
-		out[i] &= m->mask[i];
+	if (!pvhv_cpuid_filter(&v->domain->cpuid, leaf, sub, out))
+		return;
 
 	switch (leaf) {
 	case 1:
@@ -175,15 +121,15 @@ void pvhv_cpuid(struct pvhv_vcpu *v, u32 leaf, u32 sub, u32 out[4])
  * @v:		the vCPU
  * @val:	for XCR0
  *
- * XCR0 stays the host's: features that the guest does not want are only not
- * counted in the sizes that CPUID reports. XGETBV shows it, so what guests do not
+ * XCR0 stays as the domain has it: features that the guest does not want are only
+ * not counted in the sizes that CPUID reports. XGETBV shows it, so what guests do not
  * have, but the host does, may be in @val.
  */
 bool pvhv_set_xcr0(struct pvhv_vcpu *v, u64 val)
 {
-	if (!boot_cpu_has(X86_FEATURE_XSAVE) || !(val & XFEATURE_MASK_FP) || val & ~xgetbv(0))
+	if (!(val & XFEATURE_MASK_FP) || val & ~v->domain->xcr0)
 		return false;
-	v->xcr0 = val & guest_xfeatures();
+	v->xcr0 = val & guest_xfeatures(v->domain);
 	return true;
 }
 

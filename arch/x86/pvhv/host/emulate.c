@@ -3,8 +3,14 @@
  * Privileged instructions of a guest's kernel: they raise #GP in ring 3. A
  * ported kernel needs few of them, most at boot; what is not here is delivered
  * as the #GP that it is, so that exception tables work.
+ *
+ * CPUID raises #GP where the CPU can be told to and the owner of the domain has asked
+ * for it. Neither QEMU 7.2 nor Bochs has such a CPU: it was only seen to work on other
+ * instructions that turn into CPUID when they are looked at here (guests/cpuidfault.c).
  */
 #include <linux/minmax.h>
+#include <linux/thread_info.h>
+#include <asm/debugreg.h>
 #include <asm/irq_vectors.h>
 #include <asm/processor-flags.h>
 #include <asm/trapnr.h>
@@ -290,7 +296,7 @@ static int emulate_insn(struct pvhv_vcpu *v, struct insn *in)
 
 static bool fetch(struct pvhv_vcpu *v, struct insn *in)
 {
-	u64 rip = v->regs->ip;
+	u64 rip = pvhv_code_address(v);
 	size_t n = min_t(size_t, MAX_INSN, PAGE_SIZE - (rip & ~PAGE_MASK));
 
 	if (pvhv_copy_from_guest_virt(v, in->bytes, rip, n, true))
@@ -303,6 +309,36 @@ static bool fetch(struct pvhv_vcpu *v, struct insn *in)
 	return true;
 }
 
+/*
+ * Does CPUID fault in this thread? Linux keeps it so across switches of the thread, by
+ * arch_prctl(ARCH_SET_CPUID); nothing else may be taken for such a fault.
+ */
+static bool cpuid_faults(void)
+{
+	return test_thread_flag(TIF_NOCPUID);
+}
+
+static void emulate_cpuid(struct pvhv_vcpu *v, unsigned int len)
+{
+	struct sw_regs *r = v->regs;
+	u32 out[4];
+
+	pvhv_cpuid(v, r->ax, r->cx, out);
+	r->ax = out[0];
+	r->bx = out[1];
+	r->cx = out[2];
+	r->dx = out[3];
+	r->ip += len;
+	r->vec = SW_VEC_DONE;
+	v->stats.exit_emulate++;
+	/* As at the end of any instruction, for those who debug a program */
+	r->flags &= ~(u64)X86_EFLAGS_RF;
+	if (r->flags & X86_EFLAGS_TF) {
+		v->dr6 = DR6_RESERVED | DR_STEP;
+		pvhv_deliver(v, X86_TRAP_DB, 0);
+	}
+}
+
 /**
  * pvhv_emulate - #GP of the guest
  * @v:		the vCPU
@@ -310,7 +346,9 @@ static bool fetch(struct pvhv_vcpu *v, struct insn *in)
  */
 enum pvhv_next pvhv_emulate(struct pvhv_vcpu *v, u64 error_code)
 {
+	bool cpuid = !error_code && cpuid_faults();
 	struct insn in = { };
+	unsigned int len;
 	int ret;
 
 	/*
@@ -320,7 +358,7 @@ enum pvhv_next pvhv_emulate(struct pvhv_vcpu *v, u64 error_code)
 	bool int80 = error_code == (IA32_SYSCALL_VECTOR << 3 | 2) ||
 		     error_code == (IA32_SYSCALL_VECTOR << 4 | 2);
 
-	if ((v->guest->user_mode || error_code) && !int80) {
+	if ((v->guest->user_mode || error_code) && !int80 && !cpuid) {
 		pvhv_deliver(v, X86_TRAP_GP, error_code);
 		return PVHV_CONTINUE;
 	}
@@ -339,6 +377,15 @@ enum pvhv_next pvhv_emulate(struct pvhv_vcpu *v, u64 error_code)
 		} else {
 			pvhv_deliver(v, X86_TRAP_GP, error_code);
 		}
+		return PVHV_CONTINUE;
+	}
+	len = cpuid ? pvhv_cpuid_insn(in.bytes, in.len) : 0;
+	if (len) {
+		emulate_cpuid(v, len);
+		return PVHV_CONTINUE;
+	}
+	if (v->guest->user_mode) {
+		pvhv_deliver(v, X86_TRAP_GP, error_code);
 		return PVHV_CONTINUE;
 	}
 	ret = emulate_insn(v, &in);

@@ -96,6 +96,7 @@ static bool use_pcid __ro_after_init;
 static u8 switcher_flags __ro_after_init;
 static u64 xfeatures __ro_after_init;	/* 0: FXSAVE */
 static u64 xfeatures_init __ro_after_init;
+static u64 host_xcr0 __ro_after_init;
 static bool kvm_possible __ro_after_init;
 static bool has_ds_area __ro_after_init;
 static u32 xstate_size __ro_after_init;
@@ -144,7 +145,8 @@ static int detect_features(void)
 	if (boot_cpu_has(X86_FEATURE_XSAVE)) {
 		u32 eax, ebx, ecx, edx;
 
-		xfeatures_init = xgetbv(0) & ~XFEATURE_PKRU;
+		host_xcr0 = xgetbv(0);
+		xfeatures_init = host_xcr0 & ~XFEATURE_PKRU;
 		xfeatures = xfeatures_init & ~XFEATURES_AMX;
 		cpuid_count(0xd, 0, &eax, &ebx, &ecx, &edx);
 		xstate_size = ebx;
@@ -166,7 +168,15 @@ u64 pvhv_features(void)
 		f |= PVHV_F_FSGSBASE;
 	if (pvhv_clock_stable())
 		f |= PVHV_F_CLOCK_STABLE;
+	/* If the thread that runs a vCPU has asked for it: see pvhv_emulate() */
+	if (boot_cpu_has(X86_FEATURE_CPUID_FAULT))
+		f |= PVHV_F_CPUID_FAULTING;
 	return f;
+}
+
+u64 pvhv_host_xcr0(void)
+{
+	return host_xcr0;
 }
 
 u64 pvhv_switcher_features(void)
@@ -237,6 +247,10 @@ void pvhv_fpstate_free(struct pvhv_vcpu *v)
 	kmem_cache_free(xstate_cache, v->fpstate);
 }
 
+/*
+ * Between fpu_load() and fpu_save() XCR0 is the domain's, which may have less than the
+ * host's. Nobody sees that: the FPU is in use, so no interrupt touches it.
+ */
 static void fpu_load(struct pvhv_vcpu *v)
 {
 	/* These CPUs leave FIP, FDP and FOP alone, which are somebody else's. */
@@ -247,10 +261,15 @@ static void fpu_load(struct pvhv_vcpu *v)
 			     "d" ((u32)(xfeatures_init >> 32)) : "memory");
 	else
 		asm volatile("fxrstor64 (%0)" : : "r" (v->fpstate) : "memory");
+	/* What it takes away is in its initial state now, and cannot leave that. */
+	if (unlikely(v->domain->xcr0 != host_xcr0))
+		xsetbv(0, v->domain->xcr0);
 }
 
 static void fpu_save(struct pvhv_vcpu *v)
 {
+	if (unlikely(v->domain->xcr0 != host_xcr0))
+		xsetbv(0, host_xcr0);
 	if (xfeatures)
 		asm volatile("xsave64 (%0)" : : "r" (v->fpstate), "a" ((u32)xfeatures),
 			     "d" ((u32)(xfeatures >> 32)) : "memory");
@@ -506,16 +525,6 @@ bool pvhv_load(struct pvhv_vcpu *v)
 	v->stats.loads++;
 	if (v->page)
 		WRITE_ONCE(v->page->preempted, 0);
-#ifdef CONFIG_SCHED_INFO
-	/* Being runnable but not running is what the guest calls stolen. */
-	if (v->page) {
-		WRITE_ONCE(v->page->steal_seq, v->page->steal_seq + 1);
-		smp_wmb();	/* odd, then the value */
-		WRITE_ONCE(v->page->steal_ns, current->sched_info.run_delay);
-		smp_wmb();	/* the value, then even */
-		WRITE_ONCE(v->page->steal_seq, v->page->steal_seq + 1);
-	}
-#endif
 	local_irq_enable();
 	return true;
 }

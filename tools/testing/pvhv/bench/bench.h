@@ -45,6 +45,12 @@ static inline void mark(void)
 		     ".popsection");
 }
 
+/* As a compiler must do it, of one byte */
+static inline void write_byte(char *p)
+{
+	asm volatile("movb $1, %0" : "=m"(*p));
+}
+
 extern const struct op ops[];	/* ends with a name of NULL */
 extern char *bench_self;	/* a path to this program */
 

@@ -20,12 +20,6 @@
 #define KIB	1024UL
 #define MIB	(1024 * KIB)
 
-/* As a compiler must do it, of one byte */
-static void write_byte(char *p)
-{
-	asm volatile("movb $1, %0" : "=m"(*p));
-}
-
 static void read_byte(const char *p)
 {
 	char c;

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# For gnuplot, from plot: in is the file that peers has written.
+# For gnuplot, from plot: in is the file that peers has written, with so many columns.
 set terminal svg size 1100,560 font "sans-serif,12" background "white"
 set datafile separator "\t"
 set datafile missing "?"
@@ -8,13 +8,10 @@ set style data histogram
 set style histogram cluster gap 1
 set style fill solid border rgb "white"
 set title "Instructions per operation, native is 1"
-set key top left horizontal
+set key outside top center horizontal
 set ylabel "times native"
 set logscale y 2
-# bars begin at the axis
 set yrange [0.5:*]
 set grid y
 set xtics rotate by -40 scale 0
-stats in skip 1 nooutput
-columns = STATS_columns
 plot for [i = 2:columns] in using i:xtic(1) title columnheader(i), 1 notitle linecolor "black"

@@ -95,7 +95,7 @@ static void touch_own(unsigned int cpu)
 	stay_on(cpu);
 	meet(begin);
 	for (unsigned long i = 0; i < each; i++)
-		*(volatile char *)(p + i * PAGE) = 1;
+		write_byte(p + i * PAGE);
 	meet(end);
 	munmap(p, each * PAGE);
 }
@@ -170,8 +170,9 @@ uint64_t run_smp_shootdown(unsigned long n)
 	pthread_t thread;
 	uint64_t t;
 
-	*(volatile char *)p = 1;
-	stop = running = 0;
+	write_byte(p);
+	stop = 0;
+	running = 0;
 	stay_on(0);
 	thread = start(idle_thread);
 	/* Long enough that the scheduler thinks it has had its share for long */
@@ -182,7 +183,7 @@ uint64_t run_smp_shootdown(unsigned long n)
 	for (unsigned long i = 0; i < n; i++) {
 		mprotect(p, PAGE, PROT_READ);
 		mprotect(p, PAGE, PROT_READ | PROT_WRITE);
-		*(volatile char *)p = 1;
+		write_byte(p);
 	}
 	t = now_ns() - t;
 	__atomic_store_n(&stop, 1, __ATOMIC_SEQ_CST);

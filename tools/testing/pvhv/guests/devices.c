@@ -20,7 +20,16 @@ static long publish(u64 id, u32 state)
 
 static u32 backend_state(void)
 {
-	return hc_device_list(gpa_of(list)) == 1 ? list[0].state : 0;
+	long n = hc_device_list(gpa_of(list));
+
+	/* beside the console */
+	for (long i = 0; i < n; i++) {
+		if (list[i].class == PVHV_CLASS_BLOCK) {
+			list[0] = list[i];
+			return list[0].state;
+		}
+	}
+	return 0;
 }
 
 static bool wait_backend(u32 state)
@@ -62,7 +71,7 @@ TEST(bad_pages)
 
 TEST(bad_ids)
 {
-	const u64 bad[] = { 0, list[0].id + 1, list[0].id - 1, list[0].id | BIT(32), ~0UL };
+	const u64 bad[] = { 0, list[0].id + 1, list[0].id - 2, list[0].id | BIT(32), ~0UL };
 
 	mine.nr_props = 0;
 	for (u32 i = 0; i < ARRAY_SIZE(bad); i++) {

@@ -168,8 +168,14 @@ TEST(sleep)
 {
 	FOR_A_WHILE(i) {
 		u64 before = irq_count[PVHV_VECTOR_TIMER], t = now();
+		u64 causes = irq_count[PVHV_VECTOR_CALLBACK];
 
 		sleep_ns(200000);
+		/* The console has room again, long after a test has filled it. */
+		if (irq_count[PVHV_VECTOR_CALLBACK] != causes) {
+			hc_set_timer(0);
+			continue;
+		}
 		if (!check_eq(irq_count[PVHV_VECTOR_TIMER], before + 1, "number of timer interrupts"))
 			break;
 		if (!check(now() >= t + 200000, "HALT ended early"))

@@ -69,6 +69,11 @@ refused no-cpus 1 pvhv run --cpus 0
 refused too-many-cpus 1 pvhv run --cpus 65
 refused cpus-above-max 1 pvhv run --cpus 2,max=1
 refused odd-cpus 1 pvhv run --cpus all
+refused unknown-feature 1 pvhv run --cpu-features -teleport
+refused needed-feature 1 pvhv run --cpu-features -avx,-sse2
+refused added-feature 1 pvhv run --cpu-features +avx
+refused odd-features 1 pvhv run --cpu-features avx
+refused no-feature 1 pvhv run --cpu-features -avx,
 refused append-too-long 1 pvhv run --append "$(seq 1 2000 | tr '\n' ' ')"
 refused no-memory 1 pvhv run --memory 1M
 refused odd-memory 1 pvhv run --memory lots

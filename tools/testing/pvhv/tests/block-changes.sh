@@ -44,7 +44,7 @@ in_guest 20 'iocheck $(disk load) 512 16 mixed 8388608 0 3000 >/tmp/load.out 2>&
 loaded() { in_guest 20 'kill -0 $(pidof iocheck)' >/dev/null; }
 loaded && ok load || not_ok load "it does not run: $(in_guest 10 'cat /tmp/load.out' | tail -n 3 | paste -sd ' ')"
 
-# online resize: grow by file and by hand, shrink
+# online resize: by file and by hand, under a load of its own, then smaller again
 grow() {
 	in_guest 20 "until_true 10 size_is grows $1" >/dev/null && ok "$2" ||
 		not_ok "$2" "$(in_guest 10 'cat /sys/block/pvdb/size') sectors, not $1"
@@ -55,10 +55,16 @@ grow 98304 resize-grows
 expect resize-by-size 0 pvhv disk resize changes pvdb 64M
 grow 131072 resize-to-size
 guest_expect resize-new-end 0 20 'dd if=/dev/zero of=$(disk grows) bs=1M seek=63 count=1 oflag=direct'
+in_guest 20 'iocheck $(disk grows) 512 8 mixed 8388608 0 3000 >/tmp/grows.out 2>&1 & echo $! >/tmp/grows.pid; sleep 1'
 for i in $(seq 1 20); do
 	pvhv disk resize changes pvdb $((64 + i))M >/dev/null || not_ok "resize-$i" "status $?"
 done
 grow $((84 * 2048)) resize-20-times
+guest_expect resize-busy 0 20 'kill $(cat /tmp/grows.pid)' # it still runs
+truncate -s 40M /tmp/grows
+expect resize-shrink 0 pvhv disk resize changes pvdb
+grow $((40 * 2048)) resize-shrinks
+guest_expect resize-old-end 1 20 'dd if=/dev/zero of=$(disk grows) bs=1M seek=63 count=1 oflag=direct'
 
 # hot plug
 for i in 1 2 3 4 5 6 7 8 9 10; do
@@ -120,6 +126,25 @@ for i in 1 2 3 4 5; do
 	timeout 60 rmmod pvhv-blkback && modprobe pvhv-blkback || not_ok "reload-$i" "status $?"
 done
 guest_expect reload-5-times 0 60 "for i in 1 2 3 4 5 6 7 8 9 10; do $(reads 0) && break; sleep 1; done; $(reads 0)"
+
+# the device itself goes with requests in flight
+if modprobe sd_mod 2>/dev/null && modprobe scsi_debug dev_size_mb=32 ndelay=5000000 2>/dev/null; then
+	scsi() { ls -d /sys/bus/pseudo/drivers/scsi_debug/adapter*/host*/target*/*/block/*; }
+	wait_for 10 scsi >/dev/null
+	scsi=$(basename "$(scsi)")
+	expect scsi-attach 0 pvhv disk attach changes "path=/dev/$scsi,serial=scsi"
+	guest_expect scsi-load 0 20 'until_true 10 disk scsi &&
+		{ iocheck $(disk scsi) 512 16 mixed 8388608 0 3000 >/tmp/scsi.out 2>&1 & echo $! >/tmp/scsi.pid; } && sleep 1 &&
+		kill -0 $(cat /tmp/scsi.pid)'
+	echo 1 >"/sys/block/$scsi/device/delete"
+	guest_expect scsi-gone 0 60 'until_true 30 [ -s /tmp/scsi.out ]; cat /tmp/scsi.out; grep -q "^iocheck:" /tmp/scsi.out'
+	guest_expect scsi-errors 1 20 'dd if=$(disk scsi) of=/dev/null bs=4k count=1 iflag=direct'
+	scsi_name=$(pvhv disk list changes | awk -v path="/dev/$scsi" '$NF == path {print $1}')
+	expect scsi-detach 0 pvhv disk detach changes "$scsi_name"
+	wait_for 20 rmmod scsi_debug && ok scsi-released || not_ok scsi-released "still open"
+else
+	echo "ok scsi-gone # skip no scsi_debug"
+fi
 
 # killed with I/O in flight: pages stay until the disk has done with them
 table "0 $sectors delay $mapped 0 3000"

@@ -140,6 +140,18 @@ for i in 0 1 3; do
 		not_ok "no-errors-$i" "$(back_stat $i errors) errors, $(cat "$(back $i)/fault")"
 done
 end_guest
+
+# several queues, and vCPUs that use them all at the same time
+order_guest queues --cpus 4 --disk "path=$null_one,serial=null,queues=3"
+guest_expect queues 0 20 '[ "$(ls /sys/block/pvda/mq | wc -l)" = 3 ]'
+guest_expect queues-data 0 300 'pids=
+	for i in 0 1 2 3; do
+		taskset $((1 << i)) iocheck $(disk null) 512 8 mixed 2097152 $((i * 4194304)) 0 & pids="$pids $!"
+	done
+	for pid in $pids; do wait $pid || exit 1; done'
+guest_expect queues-used 0 20 'grep pvhv-blk-front-0 /proc/interrupts;
+	[ "$(awk "/pvhv-blk-front-0/ && \$2 + \$3 + \$4 + \$5 > 10" /proc/interrupts | wc -l)" = 3 ]'
+end_guest
 umount /tmp/fs
 losetup -d "$loop"
 exit $failed

@@ -31,7 +31,7 @@ before=$(host_counts)
 
 order_guest devices --disk path=/tmp/disk0,serial=first
 in_guest 5 'cd /sys/bus/pvhv/devices; front() { echo "pvhv-blk-front-$1"; };
-	fronts() { ls | grep -c front; }; fronts_are() { [ "$(fronts)" = "$1" ]; };
+	fronts() { ls | grep -c blk-front; }; fronts_are() { [ "$(fronts)" = "$1" ]; };
 	reads() { dd if="$(disk "$1")" of=/dev/null bs=64k count=4 iflag=direct; };
 	state_is() { [ "$(cat "$(front "$1")/state") $(cat "$(front "$1")/peer_state")" = "$2" ]; }' || fail "it does not know its functions"
 

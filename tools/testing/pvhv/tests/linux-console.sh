@@ -171,4 +171,45 @@ wait "$guest_pid" && ok pty-end || not_ok pty-end "status $?"
 status=$?
 [ $status = 0 ] && grep -q by-pipe-8 /tmp/con7.out && ok pipe ||
 	not_ok pipe "status $status: $(tail -n 1 /tmp/con7.out)"
+
+# The rings: much output for one who reads slowly, much input, and the last words of a
+# kernel that dies, which go by hypercalls but must not overtake what is in the ring.
+cat >/tmp/rings <<'EOF'
+[ "$(cat /sys/bus/pvhv/devices/pvhv-con-front-0/state)" = connected ] || exit 1
+stty raw -echo
+echo rings-ready
+head -c 65536 | md5sum
+seq 1 100000
+echo rings-end
+for i in 1 2 3 4 5 6 7 8; do seq $i$i$i 999 | tr '\n' ' '; done; echo
+echo 1 >/proc/sys/kernel/sysrq
+echo c >/proc/sysrq-trigger
+EOF
+make_guest /tmp/rings
+slowly() {
+	while dd bs=16k count=1 2>/dev/null >/tmp/part && [ -s /tmp/part ]; do
+		cat /tmp/part
+		sleep 0.05
+	done
+}
+head -c 49152 /dev/urandom | base64 -w 0 >/tmp/typed	# 65536 bytes
+mkfifo /tmp/con8.in
+{ timeout 200 pvhv run --name con8 --initrd /tmp/initrd --append 'quiet panic=0' </tmp/con8.in 2>/tmp/con8.err
+	echo $? >/tmp/con8.status; } | slowly >/tmp/con8.out &
+exec 9>/tmp/con8.in
+wait_for 60 grep -q rings-ready /tmp/con8.out && ok rings || not_ok rings "$(tail -n 1 /tmp/con8.out)"
+cat /tmp/typed >&9
+used() { bytes=$(cat /sys/bus/pvhv/devices/pvhv-con-back-*/bytes_out) && [ "$bytes" -gt 100000 ]; }
+wait_for 60 used && ok rings-used || not_ok rings-used "${bytes:-no} bytes"
+wait
+exec 9>&-
+tr -d '\r' </tmp/con8.out >/tmp/con8.lines
+grep -q "$(md5sum </tmp/typed | cut -d ' ' -f 1)" /tmp/con8.lines && ok rings-input ||
+	not_ok rings-input "$(grep -m 1 '  -$' /tmp/con8.lines)"
+sed -n '/^1$/,/^100000$/p' /tmp/con8.lines >/tmp/numbers
+seq 1 100000 | cmp - /tmp/numbers >/tmp/cmp 2>&1 && ok rings-output || not_ok rings-output "$(cat /tmp/cmp)"
+# all that was printed before, then the panic
+[ "$(cat /tmp/con8.status)" = 3 ] && [ "$(grep -o ' 998 999 ' /tmp/con8.lines | wc -l)" = 8 ] &&
+	sed '1,/ 998 999 /d' /tmp/con8.lines | grep -q 'Kernel panic - not syncing: sysrq' &&
+	ok rings-panic || not_ok rings-panic "status $(cat /tmp/con8.status): $(tail -n 1 /tmp/con8.lines)"
 exit $failed

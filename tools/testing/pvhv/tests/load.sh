@@ -4,9 +4,12 @@
 # hosts: stock debug up cpu-*
 # quick: yes
 # module: no
-# timeout: 120
+# needs: test-guests test-modules
+# copy: build/test-modules:/root/modules build/guests.install:/root/guests
+# timeout: 300
 #
-# The module loads and unloads, again and again, and leaves nothing behind.
+# The module loads and unloads, again and again, and leaves nothing behind: no name, no
+# memory, and no other value in a register of a CPU after guests have run there.
 . ./lib.sh
 
 state() {
@@ -40,4 +43,19 @@ if [ $((free - now)) -lt 1024 ]; then
 else
 	not_ok memory "$((free - now)) KiB less"
 fi
+
+insmod "modules/$(uname -r)/pvhv-cpustate.ko" || fail "no cpustate"
+cpu_state=/sys/kernel/debug/pvhv-cpustate
+cat $cpu_state >/tmp/before
+modprobe pvhv || fail "modprobe: $?"
+guests/run-all -t 100 guests hello segments debugreg fpu features returns intn
+failed=$((failed | $?))
+modprobe -r pvhv || fail "modprobe -r: $?"
+cat $cpu_state >/tmp/after
+if diff /tmp/before /tmp/after; then
+	ok registers
+else
+	not_ok registers "$(diff /tmp/before /tmp/after | sed -n 's/^> //p' | head -n 1)"
+fi
+rmmod pvhv-cpustate
 exit $failed

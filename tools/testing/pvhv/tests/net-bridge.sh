@@ -46,7 +46,7 @@ done
 check host-to-left netload transfer 10.9.0.2 7777 3000000 3000000
 guest_expect iperf3 0 100 'iperf3 -c 10.9.0.2 -t 3'
 guest_expect iperf3-reverse 0 100 'iperf3 -c 10.9.0.2 -t 3 -R'
-guest_expect connects 0 200 'netload connects 10.9.0.2 7777 200 8'
+guest_expect connects 0 600 "netload connects 10.9.0.2 7777 $(rounds 10000 500) 16"
 guest_expect multicast 0 60 'netload join 239.9.9.9 7979'
 guest_expect vlan 0 100 'ip link add link eth0 name eth0.7 type vlan id 7 && ip addr add 10.9.7.3/24 dev eth0.7 &&
 	ip link set eth0.7 up && ping -c 2 -W 10 10.9.7.2 && netload transfer 10.9.7.2 7777 2000000 2000000'

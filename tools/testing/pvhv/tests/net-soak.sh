@@ -8,7 +8,7 @@
 # timeout: 2400
 #
 # Two guests on a bridge for ten minutes: data both ways all the time, and none of it
-# ever stops for long. Then 10,000 connections.
+# ever stops for long.
 . ./lib.sh
 . ./block-lib.sh
 . ./net-lib.sh
@@ -42,7 +42,6 @@ while [ "$(date +%s)" -lt $end ]; do
 done
 [ $failed = 1 ] || ok no-stall
 guest_expect all-correct 0 100 'touch /tmp/stop; wait; [ ! -e /tmp/failed ]'
-guest_expect connections 0 900 'netload connects 10.9.0.2 7777 10000 16'
 
 end_guest
 guest=left guest_pid=$left_pid

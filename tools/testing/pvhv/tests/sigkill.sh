@@ -3,8 +3,8 @@
 # run: vm
 # hosts: stock debug
 # long: debug
-# needs: guest programs
-# copy: build/programs:/root/programs
+# needs: guest programs test-guests
+# copy: build/programs:/root/programs build/guests.install:/root/guests
 # timeout: 1500
 #
 # A launcher killed at any moment, in any state, frees everything.
@@ -52,6 +52,24 @@ for i in $(seq 7 "$(rounds 36 24)"); do
 	kill_one "$i"
 done
 ok killed
+
+# A domain whose pages another one copies from and to (grants) is killed meanwhile.
+copier() { start_guest copier --kernel guests/peer.elf --initrd /dev/null --append "peer=$1"; }
+for i in $(seq "$(rounds 8 4)"); do
+	start_guest granter --kernel guests/peer.elf --initrd /dev/null
+	granter=$guest_pid
+	says_in 30 granter '^# granted' || { not_ok "granter-$i" "$(tail -n 1 /tmp/granter.out)"; break; }
+	copier "$(pvhv info --json granter | sed -n 's/.*"domid": \([0-9]*\).*/\1/p')"
+	says_in 30 copier '^# copying' || not_ok "copier-$i" "$(tail -n 1 /tmp/copier.out)"
+	sleep "0.$((i * 37 % 100 + 100))"
+	kill -9 "$granter"
+	wait "$granter" 2>/dev/null
+	wait "$guest_pid"
+	said copier '^ok copies' && said copier '^done 1' && ok "copies-$i" ||
+		not_ok "copies-$i" "$(grep '^not ok' /tmp/copier.out; tail -n 1 /tmp/copier.out)"
+done
+rm -f /tmp/granter.out /tmp/copier.out
+
 gone() { [ "$(awk '$1 == "pvhv" {print $3}' /proc/modules)" = 0 ]; }
 wait_for 10 gone && ok unused || not_ok unused "$(grep ^pvhv /proc/modules)"
 same_counts nothing-lost "$before" "$(host_counts)" 8192

@@ -195,6 +195,42 @@ static void arguments(void)
 	close(domain);
 }
 
+static long hide(int domain, uint32_t leaf, uint32_t reg, uint32_t mask, uint64_t reserved)
+{
+	struct pvhv_mask_cpuid m = {
+		.leaf = leaf, .reg = reg, .mask = mask, .reserved = { 0, reserved },
+	};
+
+	return ioctl(domain, PVHV_MASK_CPUID, &m);
+}
+
+static void features(void)
+{
+	int domain = make_domain(), vcpu, status;
+	pid_t pid;
+
+	expect("hide", hide(domain, 1, 2, 1U << 28 | 1U << 30, 0), 0);
+	expect("hide-again", hide(domain, 1, 2, 1U << 28, 0), 0);
+	expect("hide-nothing", hide(domain, 1, 2, 0, 0), 0);
+	expect("hide-what-is-needed", hide(domain, 1, 3, 1U << 26, 0), EINVAL);
+	expect("hide-all", hide(domain, 1, 2, ~0U, 0), EINVAL);
+	expect("hide-in-no-word", hide(domain, 2, 0, 1, 0), EINVAL);
+	expect("hide-in-no-register", hide(domain, 1, 4, 1, 0), EINVAL);
+	expect("hide-padding", hide(domain, 1, 2, 1, 1), EINVAL);
+	expect("hide-bad-address", ioctl(domain, PVHV_MASK_CPUID, (void *)-1), EFAULT);
+	pid = fork();
+	if (!pid)
+		_exit(hide(domain, 1, 2, 1, 0) < 0 && errno == EPERM ? 0 : 1);
+	waitpid(pid, &status, 0);
+	result("hide-in-another-process", status ? "it is let" : NULL);
+	vcpu = ioctl(domain, PVHV_CREATE_VCPU, 3);
+	expect("hide-too-late", hide(domain, 1, 2, 1, 0), EBUSY);
+	close(vcpu);
+	/* It still belongs to the domain. */
+	expect("hide-much-too-late", hide(domain, 1, 2, 1, 0), EBUSY);
+	close(domain);
+}
+
 /* A file of 4 MiB that is on no disk */
 static int memory_file(unsigned int flags, const char *name)
 {
@@ -291,6 +327,7 @@ int main(void)
 	empty_guest();
 	slots();
 	arguments();
+	features();
 	disks();
 	memory_race();
 	return !!failures;
