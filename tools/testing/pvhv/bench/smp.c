@@ -23,7 +23,7 @@
 #include "bench.h"
 
 #define PAGE		4096UL
-#define MIN_FAULTS	256	/* of each; else the start is most of it */
+#define MIN_EACH	256	/* else the start is most of it */
 
 static void stay_on(unsigned int nr)
 {
@@ -114,7 +114,7 @@ static uint64_t two_faults(unsigned long n, bool threads)
 
 	begin = map(PAGE, MAP_SHARED);
 	end = begin + 1;
-	each = n / 2 + MIN_FAULTS;
+	each = n / 2 + MIN_EACH;
 	if (threads) {
 		thread = start(fault_thread);
 	} else {
@@ -147,20 +147,23 @@ uint64_t run_smp_fault_mm(unsigned long n)
 
 static unsigned int stop, running;
 
-/*
- * Runs when its CPU has nothing else to do: on another CPU all the time, and next to
- * never on the same one.
- */
-static void *idle_thread(void *unused)
+static void futex(unsigned int *word, int op, unsigned int value)
 {
-	struct sched_param param = {};
+	syscall(SYS_futex, word, op, value, NULL);
+}
+
+/* Runs all the time, or sleeps where there is no other CPU to run on. */
+static void *other_thread(void *unused)
+{
+	bool alone = sysconf(_SC_NPROCESSORS_ONLN) == 1;
 
 	stay_on(1);
-	if (sched_setscheduler(0, SCHED_IDLE, &param))
-		die("sched_setscheduler");
 	__atomic_store_n(&running, 1, __ATOMIC_SEQ_CST);
-	while (!__atomic_load_n(&stop, __ATOMIC_SEQ_CST))
+	while (!__atomic_load_n(&stop, __ATOMIC_SEQ_CST)) {
+		if (alone)
+			futex(&stop, FUTEX_WAIT_PRIVATE, 0);
 		_mm_pause();
+	}
 	return NULL;
 }
 
@@ -174,8 +177,7 @@ uint64_t run_smp_shootdown(unsigned long n)
 	stop = 0;
 	running = 0;
 	stay_on(0);
-	thread = start(idle_thread);
-	/* Long enough that the scheduler thinks it has had its share for long */
+	thread = start(other_thread);
 	do
 		usleep(1000);
 	while (!__atomic_load_n(&running, __ATOMIC_SEQ_CST));
@@ -187,6 +189,7 @@ uint64_t run_smp_shootdown(unsigned long n)
 	}
 	t = now_ns() - t;
 	__atomic_store_n(&stop, 1, __ATOMIC_SEQ_CST);
+	futex(&stop, FUTEX_WAKE_PRIVATE, 1);
 	pthread_join(thread, NULL);
 	munmap(p, PAGE);
 	roam();
@@ -200,9 +203,9 @@ static void take_turns(unsigned int me)
 {
 	for (unsigned long i = 0; i < each; i++) {
 		while (__atomic_load_n(&turn, __ATOMIC_SEQ_CST) != me)
-			syscall(SYS_futex, &turn, FUTEX_WAIT_PRIVATE, !me, NULL);
+			futex(&turn, FUTEX_WAIT_PRIVATE, !me);
 		__atomic_store_n(&turn, !me, __ATOMIC_SEQ_CST);
-		syscall(SYS_futex, &turn, FUTEX_WAKE_PRIVATE, 1);
+		futex(&turn, FUTEX_WAKE_PRIVATE, 1);
 	}
 }
 
@@ -218,7 +221,7 @@ uint64_t run_smp_futex(unsigned long n)
 	pthread_t thread;
 	uint64_t t;
 
-	each = (n + 1) / 2;
+	each = n / 2 + MIN_EACH;
 	turn = 0;
 	stay_on(0);
 	thread = start(futex_thread);
@@ -250,7 +253,7 @@ uint64_t run_smp_pipe(unsigned long n)
 	}
 	close(ping[0]);
 	close(pong[1]);
-	each = (n + 1) / 2;
+	each = n / 2 + MIN_EACH;
 	t = now_ns();
 	for (unsigned long i = 0; i < each; i++)
 		if (write(ping[1], &c, 1) != 1 || read(pong[0], &c, 1) != 1)
