@@ -98,8 +98,8 @@ def parse(line):
 def qemu_command(kernel, initrd, append, more=(), cpus=1):
     """A native machine under instruction counting, serial port on stdout."""
     return ["qemu-system-x86_64", "-machine", "q35", "-nodefaults", "-no-user-config",
-            "-display", "none", "-no-reboot", "-nic", "none", "-cpu", CPU,
-            "-smp", str(cpus), "-m", GUEST_MEMORY, "-kernel", kernel, "-initrd", initrd, "-append", append,
+            "-display", "none", "-no-reboot", "-nic", "none", "-cpu", CPU, "-smp", str(cpus),
+            "-m", GUEST_MEMORY, "-kernel", kernel, "-initrd", initrd, "-append", append,
             "-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off", "-seed", "1",
             "-rtc", "clock=vm,base=2026-01-01", "-serial", "stdio", *more]
 
