@@ -7,7 +7,7 @@
  *
  * Output, one line each, for programs to read:
  *
- *	BENCH begin tsc=N t=MS reps=N kernel=RELEASE
+ *	BENCH begin tsc=N t=MS reps=N cpus=N kernel=RELEASE
  *	BENCH result NAME median=NS min=NS max=NS n=COUNT reps=NS,NS...
  *	BENCH sync NAME begin|end OPERATIONS	(with "sync")
  *	BENCH loop NAME				(with "loop=")
@@ -276,8 +276,9 @@ int main(int argc, char **argv)
 	if (is_init)
 		init_system();
 	uname(&uts);
-	printf("BENCH begin tsc=%llu t=%lu reps=%lu kernel=%s\n", (unsigned long long)start_tsc,
-	       target_ms, reps, uts.release);
+	printf("BENCH begin tsc=%llu t=%lu reps=%lu cpus=%ld kernel=%s\n",
+	       (unsigned long long)start_tsc, target_ms, reps, sysconf(_SC_NPROCESSORS_ONLN),
+	       uts.release);
 	fflush(stdout);
 	if (idle)
 		for (;;)
