@@ -123,7 +123,7 @@ class Run:
     """A process that prints BENCH lines; killed when we are done with it."""
 
     def __init__(self, command, log, timeout, stdin=False):
-        self.log = open(log, "w", encoding="utf-8")
+        self.log = open(log, "w", encoding="utf-8", buffering=1)
         self.log_path = log
         self.end = time.monotonic() + timeout
         self.process = subprocess.Popen(["nice"] + command,
