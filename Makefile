@@ -47,7 +47,7 @@ help:
 	@echo  '  debug-kernel  the debug host kernel (KASAN, lockdep, ...)'
 	@echo  '  docs          man pages and documentation, no warning allowed'
 	@echo  '  bench         pvhv against native, in instructions;'
-	@echo  '                PEERS="native xen kvm": against these as well'
+	@echo  '                PEERS="native xen kvm": against these, with rows of two CPUs'
 	@echo  '  check-bochs   the second judge of the world switch (slow)'
 	@echo  '  setup         install the Debian packages that are missing'
 	@echo  '  clean         remove build/ and the tools; caches stay in'
@@ -101,7 +101,7 @@ demo-debian: setup
 	@$(TESTING)/demo --debian
 
 bench: module tools guest
-	@$(TESTING)/bench/run
+	@$(TESTING)/bench/$(if $(PEERS),peers $(PEERS) pvhv,run)
 
 # Builds what it needs itself, each as a test.
 check: setup

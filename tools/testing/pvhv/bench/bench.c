@@ -7,14 +7,15 @@
  *
  * Output, one line each, for programs to read:
  *
- *	BENCH begin tsc=N t=MS reps=N kernel=RELEASE
+ *	BENCH begin tsc=N t=MS reps=N cpus=N kernel=RELEASE
  *	BENCH result NAME median=NS min=NS max=NS n=COUNT reps=NS,NS...
  *	BENCH sync NAME begin|end OPERATIONS	(with "sync")
  *	BENCH loop NAME				(with "loop=")
  *	BENCH stamp tsc=N			("bench stamp COMMAND...")
- *	BENCH end
+ *	BENCH end tsc=N ns=N
  *
- * tsc is that of the program's start.
+ * tsc is that of the program's start, and at the end the TSC's and the clock's
+ * difference to then: whether a nanosecond is an instruction.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -36,12 +37,11 @@
 
 char *bench_self;
 
-static uint64_t start_tsc;
+static uint64_t start_tsc, start_ns;
 static unsigned long target_ms = 10;
 static unsigned long reps = 7;
 static const char *only;
 static bool sync_mode;
-static bool smp;
 static bool is_init;
 
 uint64_t now_ns(void)
@@ -174,13 +174,13 @@ static void run_for_ever(const char *name)
 		op->run(n);
 }
 
-static bool selected(const struct op *op)
+static bool selected(const char *name)
 {
-	const char *name = op->name, *p;
 	size_t len = strlen(name);
+	const char *p;
 
 	if (!only)
-		return smp || !op->smp;
+		return strncmp(name, "smp-", 4);
 	for (p = only; (p = strstr(p, name)); p += len)
 		if ((p == only || p[-1] == ',') && (!p[len] || p[len] == ','))
 			return true;
@@ -191,11 +191,11 @@ static void help(void)
 {
 	const struct op *op;
 
-	printf("usage: bench [t=MS] [reps=N] [ops=NAME,NAME...] [smp] [sync | idle | loop=NAME]\n"
+	printf("usage: bench [t=MS] [reps=N] [ops=NAME,NAME...] [sync | idle | loop=NAME]\n"
 	       "       bench stamp COMMAND...\n\n"
 	       "t=MS     length of a run (10)\n"
 	       "reps=N   runs, of which the median is the result (7)\n"
-	       "smp      those of several threads as well\n"
+	       "ops=     only these; without it, all but smp-*\n"
 	       "sync     wait for a line of input before and after the runs of an operation\n"
 	       "idle     do nothing, for ever\n"
 	       "loop=    do that operation for ever\n"
@@ -215,6 +215,18 @@ static void init_system(void)
 		mkdir(fs[i][1], 0755);
 		mount(fs[i][0], fs[i][1], fs[i][0], 0, NULL);
 	}
+	/* Those that maxcpus= has left out: see peers */
+	for (int i = 1; ; i++) {
+		char path[64];
+		FILE *f;
+
+		snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/online", i);
+		f = fopen(path, "w");
+		if (!f)
+			break;
+		fputs("1", f);
+		fclose(f);
+	}
 }
 
 int main(int argc, char **argv)
@@ -225,6 +237,7 @@ int main(int argc, char **argv)
 	bool idle = false;
 
 	start_tsc = __rdtsc();
+	start_ns = now_ns();
 	/* what fork+exec+wait execs */
 	if (argc == 2 && !strcmp(argv[1], "exit"))
 		_exit(0);
@@ -246,8 +259,6 @@ int main(int argc, char **argv)
 			only = argv[i] + 4;
 		} else if (!strncmp(argv[i], "loop=", 5)) {
 			looping = argv[i] + 5;
-		} else if (!strcmp(argv[i], "smp")) {
-			smp = true;
 		} else if (!strcmp(argv[i], "sync")) {
 			sync_mode = true;
 		} else if (!strcmp(argv[i], "idle")) {
@@ -265,8 +276,9 @@ int main(int argc, char **argv)
 	if (is_init)
 		init_system();
 	uname(&uts);
-	printf("BENCH begin tsc=%llu t=%lu reps=%lu kernel=%s\n", (unsigned long long)start_tsc,
-	       target_ms, reps, uts.release);
+	printf("BENCH begin tsc=%llu t=%lu reps=%lu cpus=%ld kernel=%s\n",
+	       (unsigned long long)start_tsc, target_ms, reps, sysconf(_SC_NPROCESSORS_ONLN),
+	       uts.release);
 	fflush(stdout);
 	if (idle)
 		for (;;)
@@ -276,8 +288,9 @@ int main(int argc, char **argv)
 	/* what it took to get here */
 	synchronise("boot", "end", 1);
 	for (op = ops; op->name; op++)
-		if (selected(op))
+		if (selected(op->name))
 			measure(op);
-	printf("BENCH end\n");
+	printf("BENCH end tsc=%llu ns=%llu\n", (unsigned long long)(__rdtsc() - start_tsc),
+	       (unsigned long long)(now_ns() - start_ns));
 	finish(0);
 }

@@ -2,13 +2,14 @@
 /*
  * bench: what the kernel's services cost, on any machine that runs Linux.
  *
- * bench.c measures and reports, ops.c has the operations.
+ * bench.c measures and reports, ops.c has the operations, smp.c those of two threads.
  */
 #ifndef _BENCH_H
 #define _BENCH_H
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
@@ -21,7 +22,6 @@
  * @cleanup:	once afterwards; may be NULL
  * @max:	most that @run can do at a time; 0: any number
  * @once:	only the first time means something: no warming up, one run of @max
- * @smp:	of several threads: only with "smp" or when it is named
  */
 struct op {
 	const char *name;
@@ -31,7 +31,6 @@ struct op {
 	void (*cleanup)(void);
 	unsigned long max;
 	bool once;
-	bool smp;
 };
 
 /*
@@ -46,18 +45,24 @@ static inline void mark(void)
 		     ".popsection");
 }
 
+/* As a compiler must do it, of one byte */
+static inline void write_byte(char *p)
+{
+	asm volatile("movb $1, %0" : "=m"(*p));
+}
+
 extern const struct op ops[];	/* ends with a name of NULL */
 extern char *bench_self;	/* a path to this program */
 
-/* ops-smp.c */
-uint64_t run_parallel_fault(unsigned long n);
-void setup_shootdown(void);
-uint64_t run_shootdown(unsigned long n);
-void cleanup_shootdown(void);
-uint64_t run_futex(unsigned long n);
-uint64_t run_cross_pipe(unsigned long n);
-uint64_t run_hackbench(unsigned long n);
+uint64_t run_smp_fault(unsigned long n);
+uint64_t run_smp_fault_mm(unsigned long n);
+uint64_t run_smp_shootdown(unsigned long n);
+uint64_t run_smp_futex(unsigned long n);
+uint64_t run_smp_pipe(unsigned long n);
+uint64_t run_smp_hackbench(unsigned long n);
 
+pid_t fork_or_die(void);
+void wait_for(pid_t pid);
 uint64_t now_ns(void);
 void die(const char *fmt, ...);
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What run and profile share: the machines that measure, and their output."""
+"""What run, peers and profile share: the machines that measure, and their output."""
 import os
 import re
 import shlex
@@ -64,6 +64,26 @@ def stock_kernel():
                           check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
 
 
+def output_of(*command):
+    """The first line that COMMAND prints."""
+    run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                         text=True, check=False, cwd=TOP)
+    return run.stdout.strip().split("\n")[0]
+
+
+def short(value):
+    """As design.md writes them: 338, 82.5k, 1.75M."""
+    if value is None:
+        return "-"
+    if value < 9.95:
+        return f"{value:.2g}"
+    if value < 9999.5:
+        return f"{value:.0f}"
+    if value < 999.5e3:
+        return f"{value / 1e3:.1f}k" if value < 99.95e3 else f"{value / 1e3:.0f}k"
+    return f"{value / 1e6:.2f}M" if value < 99.5e6 else f"{value / 1e6:.0f}M"
+
+
 def parse(line):
     """(word, {key: value}) of a "BENCH ..." line; None for others."""
     match = re.search(r"BENCH (.*)$", line.rstrip("\r\n"))
@@ -75,18 +95,19 @@ def parse(line):
     return words[0], values, named
 
 
-def qemu_command(kernel, initrd, append, more=(), cpus=1, memory=GUEST_MEMORY):
+def qemu_command(kernel, initrd, append, more=(), cpus=1):
     """A native machine under instruction counting, serial port on stdout."""
     return ["qemu-system-x86_64", "-machine", "q35", "-nodefaults", "-no-user-config",
             "-display", "none", "-no-reboot", "-nic", "none", "-cpu", CPU, "-smp", str(cpus),
-            "-m", memory, "-kernel", kernel, "-initrd", initrd, "-append", append,
+            "-m", GUEST_MEMORY, "-kernel", kernel, "-initrd", initrd, "-append", append,
             "-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off", "-seed", "1",
             "-rtc", "clock=vm,base=2026-01-01", "-serial", "stdio", *more]
 
 
 def hostvm_command(copies, command, timeout, qemu=(), memory="1536M", log=None, stdin=False,
-                   cpus=1):
-    words = [HOSTVM, "--icount", "--smp", str(cpus), "--cpu", CPU, "--memory", memory, "--timeout", str(timeout)]
+                   options=()):
+    words = [HOSTVM, "--icount", "--cpu", CPU, "--memory", memory, "--timeout", str(timeout),
+             *options]
     for copy in copies:
         words += ["--copy", copy]
     for arg in qemu:
@@ -102,7 +123,7 @@ class Run:
     """A process that prints BENCH lines; killed when we are done with it."""
 
     def __init__(self, command, log, timeout, stdin=False):
-        self.log = open(log, "w", encoding="utf-8")
+        self.log = open(log, "w", encoding="utf-8", buffering=1)
         self.log_path = log
         self.end = time.monotonic() + timeout
         self.process = subprocess.Popen(["nice"] + command,

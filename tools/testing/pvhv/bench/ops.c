@@ -20,12 +20,6 @@
 #define KIB	1024UL
 #define MIB	(1024 * KIB)
 
-/* As a compiler must do it, of one byte */
-static void write_byte(char *p)
-{
-	asm volatile("movb $1, %0" : "=m"(*p));
-}
-
 static void read_byte(const char *p)
 {
 	char c;
@@ -58,7 +52,7 @@ static void touch_marked(char *p, unsigned long size)
 	}
 }
 
-static pid_t fork_or_die(void)
+pid_t fork_or_die(void)
 {
 	pid_t pid = fork();
 
@@ -67,7 +61,7 @@ static pid_t fork_or_die(void)
 	return pid;
 }
 
-static void wait_for(pid_t pid)
+void wait_for(pid_t pid)
 {
 	while (waitpid(pid, NULL, 0) < 0)
 		if (errno != EINTR)
@@ -136,6 +130,7 @@ static void cleanup_file(void)
 	close(file);
 }
 
+/* A fault maps 16 pages around it. */
 static uint64_t run_file_fault(unsigned long n)
 {
 	char *p = mmap(NULL, n * PAGE, PROT_READ, MAP_SHARED, file, 0);
@@ -358,31 +353,32 @@ static uint64_t run_compute(unsigned long n)
 }
 
 const struct op ops[] = {
-	{ "fresh", "touch a page of RAM that this machine has not used before",
+	{ "fresh", "first touch of guest RAM",
 	  .run = run_fault, .max = FRESH_PAGES, .once = true },
-	{ "getppid", "getppid, the shortest system call", .run = run_getppid },
-	{ "clock", "clock_gettime (vdso)", .run = run_clock },
+	{ "getppid", "getppid", .run = run_getppid },
+	{ "clock", "clock_gettime", .run = run_clock },
 	{ "fault", "anonymous page fault", .run = run_fault, .max = FAULT_PAGES },
-	{ "cow", "copy-on-write page fault", .run = run_cow, .max = FAULT_PAGES },
-	{ "filefault", "read a page of a mapped file (page cache, 16 mapped per fault)",
+	{ "cow", "copy-on-write fault", .run = run_cow, .max = FAULT_PAGES },
+	{ "filefault", "mapped file, per page",
 	  setup_file, run_file_fault, cleanup_file, .max = FILE_PAGES },
-	{ "mmap", "mmap + touch + munmap of 64 KiB", .run = run_mmap },
-	{ "mprotect", "mprotect pair, one page", setup_mprotect, run_mprotect, cleanup_mprotect },
-	{ "fork", "fork + exit + wait", .run = run_fork },
-	{ "fork16", "fork + exit + wait with 16 MiB dirty",
+	{ "mmap", "mmap+touch+munmap 64 KiB", .run = run_mmap },
+	{ "mprotect", "mprotect pair", setup_mprotect, run_mprotect, cleanup_mprotect },
+	{ "fork", "fork+exit+wait", .run = run_fork },
+	{ "fork16", "fork with 16 MiB dirty",
 	  setup_fork16, run_fork, cleanup_fork16 },
-	{ "exec", "fork + exec + wait", .run = run_exec },
+	{ "exec", "fork+exec+wait", .run = run_exec },
 	{ "pipe", "context switch over pipes", setup_pipe, run_pipe, cleanup_pipe },
 	{ "signal", "signal delivery", setup_signal, run_signal },
-	{ "read", "4 KiB pread (tmpfs)", setup_file, run_read, cleanup_file },
-	{ "compute", "1000 turns of a loop of two instructions", .run = run_compute },
-	{ "pfault", "page fault, two threads at the same time", .run = run_parallel_fault,
-	  .max = FAULT_PAGES, .smp = true },
-	{ "shootdown", "mprotect pair, another CPU uses the address space",
-	  setup_shootdown, run_shootdown, cleanup_shootdown, .smp = true },
-	{ "futex", "futex to another CPU and back", .run = run_futex, .smp = true },
-	{ "xpipe", "byte over a pipe to another CPU and back", .run = run_cross_pipe, .smp = true },
-	{ "hackbench", "message of 100 bytes, 8 senders, 8 receivers", .run = run_hackbench,
-	  .smp = true },
+	{ "read", "4 KiB read (tmpfs)", setup_file, run_read, cleanup_file },
+	{ "compute", "1000 turns of a loop", .run = run_compute },
+	/* Only when named by ops= */
+	{ "smp-fault", "page fault, in two processes", .run = run_smp_fault,
+	  .max = 2 * FAULT_PAGES },
+	{ "smp-fault-mm", "page fault, in two threads", .run = run_smp_fault_mm,
+	  .max = 2 * FAULT_PAGES },
+	{ "smp-shootdown", "mprotect pair and a write, two threads", .run = run_smp_shootdown },
+	{ "smp-futex", "futex ping-pong, per switch", .run = run_smp_futex },
+	{ "smp-pipe", "pipe ping-pong, per switch", .run = run_smp_pipe },
+	{ "smp-hackbench", "hackbench, per message", .run = run_smp_hackbench },
 	{ }
 };
