@@ -4,7 +4,7 @@
 # hosts: stock
 # needs: guest programs
 # copy: build/programs:/root/programs
-# timeout: 600
+# timeout: 900
 #
 # The guest's console: a terminal that one types at, with Ctrl-C and the escape
 # key, pvhv console, a pty, a file, standard input that is none.
