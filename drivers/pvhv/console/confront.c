@@ -81,6 +81,26 @@ int confront_read(struct confront *cf, char *buf, int count)
 	return done ?: cf->in.broken ? -1 : 0;
 }
 
+int confront_left(struct confront *cf, char *buf)
+{
+	struct pvhv_con_slot slot;
+	struct pvhv_ring ring;
+	int left = 0;
+
+	/* Where has the backend stopped? It could still write there, so the slots are copied. */
+	pvhv_ring_room(&cf->out);
+	ring = cf->out;
+	ring.mine = ring.theirs;
+	while (!ring.broken && ring.mine != cf->out.mine) {
+		pvhv_ring_get(&ring, &slot, sizeof(slot));
+		if (slot.len > PVHV_CON_SLOT_BYTES)
+			break;
+		memcpy(buf + left, slot.data, slot.len);
+		left += slot.len;
+	}
+	return left;
+}
+
 static bool confront_event(void *data)
 {
 	pvhv_console_poll();
@@ -100,10 +120,12 @@ static int publish(struct confront *cf, u32 state, const struct pvhv_props *p)
 
 static void close_device(struct confront *cf)
 {
-	pvhv_console_use(NULL);
+	pvhv_console_leave(cf);
 	pvhv_area_destroy(&cf->area);
 	if (cf->state != PVHV_DEV_CLOSED)
 		publish(cf, PVHV_DEV_CLOSED, NULL);
+	/* Output may have waited for room in the ring. */
+	pvhv_console_poll();
 }
 
 static void reopen(struct confront *cf)
@@ -202,8 +224,10 @@ static void confront_remove(struct pvhv_device *pdev)
 {
 	struct confront *cf = dev_get_drvdata(&pdev->dev);
 
+	/* The backend takes what is in the ring when it hears of this. */
 	pvhv_console_use(NULL);
 	pvhv_area_destroy(&cf->area);
+	pvhv_console_poll();
 	kfree(cf);
 }
 

@@ -37,6 +37,9 @@ static DEFINE_RAW_SPINLOCK(pvhv_in_lock);
 static struct hvc_struct *pvhv_hvc;
 /* Changed with both locks held */
 static struct confront *pvhv_ring;
+/* Of a ring whose backend has gone; by pvhv_out_lock */
+static char pvhv_left[CONFRONT_LEFT];
+static unsigned int pvhv_left_at, pvhv_left_end;
 
 static long pvhv_write(const char *buf, int count)
 {
@@ -53,28 +56,47 @@ static long pvhv_read(char *buf, int count)
 	return ret;
 }
 
+/* Returns true if nothing is left. */
+static bool pvhv_write_left(void)
+{
+	while (pvhv_left_at < pvhv_left_end) {
+		unsigned int n = min_t(unsigned int, pvhv_left_end - pvhv_left_at,
+				       PVHV_CONSOLE_BUF);
+		long ret = pvhv_write(pvhv_left + pvhv_left_at, n);
+
+		if (!ret)
+			return false;
+		pvhv_left_at += ret < 0 ? n : ret;
+	}
+	return true;
+}
+
 /* Returns the bytes taken; 0 when nobody has read what there was before. */
 static int pvhv_put_chars(u32 vtermno, const char *buf, int count)
 {
+	bool dying = READ_ONCE(oops_in_progress), locked = true;
 	unsigned long flags;
-	bool locked = true;
 	long ret = -1;
 
 	count = min(count, PVHV_CONSOLE_BUF);
 
 	local_irq_save(flags);
 	/* In a panic the one who holds the lock may be stopped already. */
-	if (oops_in_progress)
+	if (dying)
 		locked = raw_spin_trylock(&pvhv_out_lock);
 	else
 		raw_spin_lock(&pvhv_out_lock);
 
+	if (!pvhv_write_left()) {
+		ret = 0;
+		goto out;
+	}
 	/* The hypervisor takes what is in the ring first, so the order is kept. */
-	if (IS_ENABLED(CONFIG_PVHV_BUS) && pvhv_ring && !oops_in_progress)
+	if (IS_ENABLED(CONFIG_PVHV_BUS) && pvhv_ring && !dying)
 		ret = confront_write(pvhv_ring, buf, count);
 	if (ret < 0)
 		ret = pvhv_write(buf, count);
-
+out:
 	if (locked)
 		raw_spin_unlock(&pvhv_out_lock);
 	local_irq_restore(flags);
@@ -99,20 +121,45 @@ static int pvhv_get_chars(u32 vtermno, char *buf, int count)
 	return ret < 0 ? -EIO : ret;
 }
 
-void pvhv_console_use(struct confront *cf)
+#ifdef CONFIG_PVHV_BUS
+static void pvhv_switch(struct confront *cf, struct confront *old)
 {
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&pvhv_out_lock, flags);
 	raw_spin_lock(&pvhv_in_lock);
+	/* If the last one's is not out yet, nothing was put into this one. */
+	if (old && pvhv_ring == old && pvhv_left_at == pvhv_left_end) {
+		pvhv_left_at = 0;
+		pvhv_left_end = confront_left(old, pvhv_left);
+	}
 	pvhv_ring = cf;
 	raw_spin_unlock(&pvhv_in_lock);
 	raw_spin_unlock_irqrestore(&pvhv_out_lock, flags);
 }
 
+void pvhv_console_use(struct confront *cf)
+{
+	pvhv_switch(cf, NULL);
+}
+
+void pvhv_console_leave(struct confront *cf)
+{
+	pvhv_switch(NULL, cf);
+}
+#endif
+
 void pvhv_console_poll(void)
 {
 	struct hvc_struct *hp = READ_ONCE(pvhv_hvc);
+	unsigned long flags;
+
+	/* hvc_poll() does so only for bytes of its own. */
+	if (READ_ONCE(pvhv_left_at) != READ_ONCE(pvhv_left_end)) {
+		raw_spin_lock_irqsave(&pvhv_out_lock, flags);
+		pvhv_write_left();
+		raw_spin_unlock_irqrestore(&pvhv_out_lock, flags);
+	}
 
 	/* True: there is more to do than may be done here. */
 	if (hp && hvc_poll(hp))

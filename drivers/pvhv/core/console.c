@@ -50,6 +50,8 @@ void pvhv_console_detach(struct pvhv_console *c)
 	mutex_lock(&c->pump_lock);
 	c->pump = NULL;
 	mutex_unlock(&c->pump_lock);
+	/* Input and room that the pump was told of, but did not use, are for hypercalls now. */
+	pvhv_raise_cause(container_of(c, struct pvhv_domain, console), 0);
 }
 
 static unsigned int out_room(struct pvhv_console *c, bool last)
@@ -116,14 +118,26 @@ static bool pump(struct pvhv_console *c)
 	return there;
 }
 
-/* The owner has read or written: whichever way the guest uses */
-static void tell_guest(struct pvhv_domain *d)
+/* The owner has read or written: whichever way the guest uses, or hypercalls as well */
+static void tell_guest(struct pvhv_domain *d, bool call)
 {
-	if (!pump(&d->console))
+	if (!pump(&d->console) || call)
 		pvhv_raise_cause(d, 0);
 }
 
 /* ---- hypercalls ---- */
+
+/* Is there output in the ring that found no room? Then the guest is told of room, too. */
+static bool ring_waits(struct pvhv_console *c)
+{
+	bool waits;
+
+	spin_lock(&c->lock);
+	waits = c->starved;
+	c->call_starved |= waits;
+	spin_unlock(&c->lock);
+	return waits;
+}
 
 /**
  * pvhv_hc_console_write - PVHV_HC_CONSOLE_WRITE
@@ -140,7 +154,7 @@ long pvhv_hc_console_write(struct pvhv_vcpu *v, const u64 *a)
 	u64 done = 0;
 
 	/* What is in a ring comes first: if it cannot, nor can this. */
-	if (pump(c) && READ_ONCE(c->starved))
+	if (pump(c) && ring_waits(c))
 		return 0;
 	while (done < a[1] && done < PVHV_CONSOLE_SIZE) {
 		size_t n = min_t(u64, a[1] - done, sizeof(buf));
@@ -153,7 +167,10 @@ long pvhv_hc_console_write(struct pvhv_vcpu *v, const u64 *a)
 		}
 		spin_lock(&c->lock);
 		room = kfifo_in(&c->out, buf, min_t(size_t, n, out_room(c, false)));
-		c->starved |= room < n;
+		if (room < n) {
+			c->starved = true;
+			c->call_starved = true;
+		}
 		spin_unlock(&c->lock);
 		done += room;
 		if (room < n)
@@ -199,7 +216,7 @@ static ssize_t console_read(struct file *file, char __user *to, size_t len, loff
 	struct pvhv_domain *d = file->private_data;
 	struct pvhv_console *c = &d->console;
 	u8 buf[CHUNK];
-	bool starved, ended = false;
+	bool starved, call, ended = false;
 	unsigned int n;
 	int ret;
 
@@ -207,8 +224,11 @@ static ssize_t console_read(struct file *file, char __user *to, size_t len, loff
 		spin_lock(&c->lock);
 		n = kfifo_out(&c->out, buf, min(len, sizeof(buf)));
 		starved = n && c->starved;
-		if (n)
+		call = n && c->call_starved;
+		if (n) {
 			c->starved = false;
+			c->call_starved = false;
+		}
 		spin_unlock(&c->lock);
 		if (n || !len)
 			break;
@@ -228,7 +248,7 @@ static ssize_t console_read(struct file *file, char __user *to, size_t len, loff
 			return ret;
 	}
 	if (starved)
-		tell_guest(d);
+		tell_guest(d, call);
 	return copy_to_user(to, buf, n) ? -EFAULT : n;
 }
 
@@ -259,7 +279,7 @@ static ssize_t console_write(struct file *file, const char __user *from, size_t 
 			return ret;
 	}
 	if (n)
-		tell_guest(d);
+		tell_guest(d, false);
 	return n;
 }
 

@@ -233,11 +233,12 @@ struct pvhv_memory_map {
 #define PVHV_CONSOLE_RESERVE	2048	/* for what a ring holds when it goes */
 
 struct pvhv_console {
-	spinlock_t lock;		/* the queues and starved */
+	spinlock_t lock;		/* the queues and the two flags */
 	struct mutex in_lock;		/* one vCPU at a time takes from @in; outside of @lock */
 	DECLARE_KFIFO(out, u8, PVHV_CONSOLE_SIZE);
 	DECLARE_KFIFO(in, u8, 1024);
-	bool starved;			/* the guest found no room in @out */
+	bool starved;			/* the guest found no room in @out, */
+	bool call_starved;		/* ... and that by a hypercall */
 	wait_queue_head_t wq;
 	struct mutex pump_lock;		/* the next two, and calls; outside of the backend's */
 	void (*pump)(void *data);	/* moves bytes to and from a ring, NULL: there is none */

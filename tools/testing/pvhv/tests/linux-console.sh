@@ -4,7 +4,7 @@
 # hosts: stock
 # needs: guest programs
 # copy: build/programs:/root/programs
-# timeout: 600
+# timeout: 900
 #
 # The guest's console: a terminal that one types at, with Ctrl-C and the escape
 # key, pvhv console, a pty, a file, standard input that is none.
@@ -179,17 +179,23 @@ cat >/tmp/rings <<'EOF'
 stty raw -echo
 echo rings-ready
 head -c 65536 | md5sum
-seq 1 100000
+seq 1 200000
+echo rings-small
+i=0; while [ $i -lt 20000 ]; do echo $i; i=$((i+1)); done
 echo rings-end
 for i in 1 2 3 4 5 6 7 8; do seq $i$i$i 999 | tr '\n' ' '; done; echo
 echo 1 >/proc/sys/kernel/sysrq
 echo c >/proc/sysrq-trigger
 EOF
 make_guest /tmp/rings
+# a reader that stops again and again
 slowly() {
-	while dd bs=16k count=1 2>/dev/null >/tmp/part && [ -s /tmp/part ]; do
-		cat /tmp/part
-		sleep 0.05
+	exec 3<&0	# of which a background command has none
+	cat <&3 &
+	while kill -STOP $! 2>/dev/null; do
+		sleep 0.2
+		kill -CONT $!
+		sleep 0.1
 	done
 }
 head -c 49152 /dev/urandom | base64 -w 0 >/tmp/typed	# 65536 bytes
@@ -206,10 +212,84 @@ exec 9>&-
 tr -d '\r' </tmp/con8.out >/tmp/con8.lines
 grep -q "$(md5sum </tmp/typed | cut -d ' ' -f 1)" /tmp/con8.lines && ok rings-input ||
 	not_ok rings-input "$(grep -m 1 '  -$' /tmp/con8.lines)"
-sed -n '/^1$/,/^100000$/p' /tmp/con8.lines >/tmp/numbers
-seq 1 100000 | cmp - /tmp/numbers >/tmp/cmp 2>&1 && ok rings-output || not_ok rings-output "$(cat /tmp/cmp)"
+# A lot; then writes so small that a full ring holds less than the owner reads at once
+between() { sed "1,/^$1\$/d;/^$2\$/,\$d" "$3"; }
+between 'rings-ready' 'rings-small' /tmp/con8.lines | sed 1d >/tmp/numbers	# the sum's line
+seq 1 200000 | cmp - /tmp/numbers >/tmp/cmp 2>&1 && ok rings-output || not_ok rings-output "$(cat /tmp/cmp)"
+between 'rings-small' 'rings-end' /tmp/con8.lines >/tmp/numbers
+seq 0 19999 | cmp - /tmp/numbers >/tmp/cmp 2>&1 && ok rings-small || not_ok rings-small "$(cat /tmp/cmp)"
 # all that was printed before, then the panic
 [ "$(cat /tmp/con8.status)" = 3 ] && [ "$(grep -o ' 998 999 ' /tmp/con8.lines | wc -l)" = 8 ] &&
 	sed '1,/ 998 999 /d' /tmp/con8.lines | grep -q 'Kernel panic - not syncing: sysrq' &&
 	ok rings-panic || not_ok rings-panic "status $(cat /tmp/con8.status): $(tail -n 1 /tmp/con8.lines)"
+
+# The ring comes and goes, by either side, under output that waits: nothing is lost, doubled or
+# overtaken. Without one the guest goes on by hypercalls.
+cat >/tmp/switches <<'EOF'
+front=pvhv-con-front-0 driver=/sys/bus/pvhv/drivers/pvhv-confront
+state() { cat /sys/bus/pvhv/devices/$front/state; }
+connected() { until [ "$(state)" = connected ]; do sleep 0.1; done; }
+stty raw -echo
+connected
+echo switch-by-guest
+{ for i in 1 2 3 4 5 6; do
+	sleep 0.3
+	echo $front >$driver/unbind
+	sleep 0.3
+	echo $front >$driver/bind
+done; } &
+seq 1 60000
+wait
+connected
+echo switch-by-host
+read -r go
+seq 1 60000
+echo switch-end
+read -r go
+echo "the ring is $(state)"
+head -c 65536 | md5sum
+connected
+echo ring-again
+head -c 65536 | md5sum
+dmesg | grep -E 'WARNING:|BUG:|cannot connect'
+EOF
+make_guest /tmp/switches
+mkfifo /tmp/con9.in
+{ timeout 200 pvhv run --name con9 --initrd /tmp/initrd --append quiet </tmp/con9.in 2>/tmp/con9.err
+	echo $? >/tmp/con9.status; } | slowly >/tmp/con9.out &
+exec 9>/tmp/con9.in
+# seen SECONDS NAME TEXT
+seen() { wait_for "$1" grep -q "$3" /tmp/con9.out && ok "$2" || not_ok "$2" "no $3: $(tail -n 1 /tmp/con9.out)"; }
+seen 100 switch-by-guest '^switch-by-host'
+back=$(basename /sys/bus/pvhv/devices/pvhv-con-back-*)
+driver=/sys/bus/pvhv/drivers/pvhv-conback
+echo go >&9
+for i in 1 2 3 4 5 6; do
+	sleep 0.3
+	echo "$back" >$driver/unbind
+	sleep 0.3
+	echo "$back" >$driver/bind
+done
+sleep 0.3
+echo "$back" >$driver/unbind
+seen 100 switch-by-host '^switch-end'
+echo go >&9
+seen 20 no-ring '^the ring is init'
+sum="$(md5sum </tmp/typed | cut -d ' ' -f 1)"
+cat /tmp/typed >&9
+seen 60 no-ring-input "^$sum"
+echo "$back" >$driver/bind
+seen 20 ring-again '^ring-again'
+cat /tmp/typed >&9
+wait
+exec 9>&-
+tr -d '\r' </tmp/con9.out >/tmp/con9.lines
+[ "$(grep -c "^$sum" /tmp/con9.lines)" = 2 ] && ok ring-again-input || not_ok ring-again-input "$(tail -n 1 /tmp/con9.lines)"
+for i in guest:host host:end; do
+	between "switch-by-${i%:*}" "switch-.*${i#*:}" /tmp/con9.lines >/tmp/numbers
+	seq 1 60000 | cmp - /tmp/numbers >/tmp/cmp 2>&1 && ok "switch-output-${i%:*}" ||
+		not_ok "switch-output-${i%:*}" "$(cat /tmp/cmp)"
+done
+[ "$(cat /tmp/con9.status)" = 0 ] && ! grep -E 'WARNING:|BUG:|cannot connect' /tmp/con9.lines &&
+	ok switch-end || not_ok switch-end "status $(cat /tmp/con9.status)"
 exit $failed
