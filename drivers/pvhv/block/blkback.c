@@ -104,6 +104,8 @@ static void blkback_disconnect(struct blkback *bd)
 	kfree(bd->queues);
 	bd->queues = NULL;
 	bd->nr_queues = 0;
+	/* The work may come late, after the frontend has begun again. */
+	WRITE_ONCE(bd->faulted, false);
 }
 
 /* Take what the frontend offers. An error is the frontend's, or no memory. */
@@ -178,7 +180,8 @@ static void blkback_fault_work(struct work_struct *work)
 	struct blkback *bd = container_of(work, struct blkback, fault_work);
 
 	mutex_lock(&bd->lock);
-	blkback_close(bd);
+	if (READ_ONCE(bd->faulted))
+		blkback_close(bd);
 	mutex_unlock(&bd->lock);
 }
 
@@ -194,6 +197,7 @@ static void blkback_fault_work(struct work_struct *work)
 void blkback_fault(struct blkback *bd, const char *why)
 {
 	WRITE_ONCE(bd->fault, why);
+	WRITE_ONCE(bd->faulted, true);
 	dev_warn_ratelimited(&bd->dev->dev, "closed: %s\n", why);
 	queue_work(bd->dev->wq, &bd->fault_work);
 }

@@ -178,6 +178,7 @@ struct blkback_backing {
  * @nr_queues:	of them
  * @state:	as last published
  * @fault:	what the frontend has done wrong, or NULL
+ * @faulted:	@fault is of the queues that there are now
  * @fault_work:	closes the device because of it
  * @stats:	of queues that are gone
  */
@@ -202,6 +203,7 @@ struct blkback {
 	unsigned int nr_queues;
 	u32 state;
 	const char *fault;
+	bool faulted;
 	struct work_struct fault_work;
 	u64 stats[BLKBACK_NR_STATS];
 };

@@ -61,7 +61,7 @@ while kill -0 "$guest_pid" 2>/dev/null; do
 	echo 12M >$group/memory.reclaim
 	sleep 1
 done 2>/dev/null
-done_with reclaimed pswpin "$start" 2000
+done_with reclaimed pswpin "$start" 500
 
 # Equal pages of two guests become one, and are copied again when written.
 echo 2000 >/sys/kernel/mm/ksm/pages_to_scan
