@@ -39,7 +39,7 @@ void pvhv_op_zap_entry(struct pvhv_mmu_op *op, struct pvhv_mmu_table *t, unsigne
 	spin_lock(lock);
 	if (t->spt[i]) {
 		WRITE_ONCE(t->spt[i], 0);
-		pvhv_rmap_remove(op->mmu, gfn, &t->spt[i]);
+		op->searched += pvhv_rmap_remove(op->mmu, gfn, &t->spt[i]);
 		op->gen = atomic64_inc_return(&op->mmu->tlb_gen);
 		op_count(op, t, i);
 		op->stats->zaps++;
@@ -298,12 +298,17 @@ static void resync_leaf(struct pvhv_mmu_op *op, struct pvhv_mmu_tree *tree,
 }
 
 /*
- * A step's work is counted in tables. Entries that changed count too: removing
- * one may have to search PVHV_MMU_RMAP_MAX others.
+ * A step's work is counted in tables. Entries that changed count too, and what was
+ * searched for them: PVHV_MMU_RMAP_MAX others, maybe.
  */
-static unsigned int op_cost(const struct pvhv_mmu_op *op, unsigned int nr_before)
+static unsigned int op_work(const struct pvhv_mmu_op *op)
 {
-	return 1 + (op->nr - nr_before) / PVHV_MMU_FLUSH_ENTRIES;
+	return op->nr + op->searched;
+}
+
+static unsigned int op_cost(const struct pvhv_mmu_op *op, unsigned int work_before)
+{
+	return 1 + (op_work(op) - work_before) / PVHV_MMU_FLUSH_ENTRIES;
 }
 
 /*
@@ -319,7 +324,7 @@ static bool resync_tree(struct pvhv_mmu_op *op, struct pvhv_mmu_tree *tree, u64 
 
 	spin_lock(&tree->lock);
 	while (gva <= last && (t = pvhv_tree_next(tree, gva)) && t->gva <= last) {
-		unsigned int i = 0, j = 511, nr = op->nr;
+		unsigned int i = 0, j = 511, before = op_work(op);
 		u64 base = t->gva;
 
 		if (*budget <= 0) {
@@ -332,7 +337,7 @@ static bool resync_tree(struct pvhv_mmu_op *op, struct pvhv_mmu_tree *tree, u64 
 			j = last - base < PVHV_L1_SPAN ? pvhv_index(last, 1) : 511;
 		}
 		resync_leaf(op, tree, t, cr3, i, j);
-		*budget -= op_cost(op, nr);
+		*budget -= op_cost(op, before);
 		gva = base + PVHV_L1_SPAN;
 		if (!gva)
 			break;
@@ -629,12 +634,12 @@ void pvhv_tree_zap(struct pvhv_mmu *mmu, struct pvhv_mmu_tree *tree, bool live)
 
 		spin_lock(&tree->lock);
 		while ((t = pvhv_tree_next(tree, 0)) && budget > 0) {
-			unsigned int nr = op.nr;
+			unsigned int before = op_work(&op);
 
 			pvhv_op_zap_table(&op, t);
 			pvhv_table_bind(tree, t, PVHV_UNBOUND, 0, 0);
 			pvhv_table_unlink(&op, tree, t);
-			budget -= op_cost(&op, nr);
+			budget -= op_cost(&op, before);
 		}
 		pvhv_op_publish(&op);
 		spin_unlock(&tree->lock);

@@ -65,7 +65,7 @@ struct pvhv_root;
 #define PVHV_MMU_VCPU_PAGES	32	/* ... and for each vCPU more: spares, and to work with */
 #define PVHV_MMU_MAX_ROOTS	4096	/* address spaces remembered: bounds hash chains */
 #define PVHV_MMU_FLUSH_BATCH	32	/* tables per step ... */
-#define PVHV_MMU_FLUSH_ENTRIES	32	/* ... changed entries that count as one more */
+#define PVHV_MMU_FLUSH_ENTRIES	32	/* ... changes, or steps of a search, that count as one */
 #define PVHV_MMU_RMAP_MAX	1024	/* mappings of one guest page; more drop the old ones */
 #define PVHV_MMU_FILL_SMALL	8	/* guest 4K leaves: a cache line of PTEs */
 #define PVHV_MMU_FILL_LARGE	16	/* pages of a guest 2M or 1G leaf per miss */

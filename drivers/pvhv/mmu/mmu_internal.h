@@ -199,6 +199,7 @@ struct pvhv_walk {
  * @stats:	where it is counted
  * @gather:	tables unlinked and not yet given back
  * @nr:		entries narrowed or removed
+ * @searched:	chunks of the reverse map, for them
  * @unlinked:	tables have been unlinked
  * @owe:	tlb_gen must be incremented before the tree lock is dropped
  * @gva:	the last entry
@@ -209,6 +210,7 @@ struct pvhv_mmu_op {
 	struct pvhv_mmu_stats *stats;
 	struct pvhv_mmu_table *gather;
 	unsigned int nr;
+	unsigned int searched;
 	bool unlinked;
 	bool owe;
 	u64 gva;
@@ -290,7 +292,7 @@ void pvhv_rmap_chunk_put(struct pvhv_mmu_cache *cache, struct pvhv_rmap_chunk *c
 void pvhv_rmap_chunks_free(struct pvhv_mmu_cache *cache);
 int pvhv_rmap_add_chain(struct pvhv_mmu *mmu, struct pvhv_mmu_cache *cache, unsigned long *word,
 			u64 *sptep);
-void pvhv_rmap_remove_chain(unsigned long *word, u64 *sptep);
+unsigned int pvhv_rmap_remove_chain(unsigned long *word, u64 *sptep);
 
 /**
  * pvhv_rmap_add() - note that an entry maps a page
@@ -318,19 +320,21 @@ static inline int pvhv_rmap_add(struct pvhv_mmu *mmu, struct pvhv_mmu_cache *cac
  * @mmu:	the domain's MMU
  * @gfn:	the page
  * @sptep:	the entry; was present
+ *
+ * Return: how many chunks were searched for it.
  */
-static inline void pvhv_rmap_remove(struct pvhv_mmu *mmu, u64 gfn, u64 *sptep)
+static inline unsigned int pvhv_rmap_remove(struct pvhv_mmu *mmu, u64 gfn, u64 *sptep)
 {
 	unsigned long *word = pvhv_gfn_rmap(mmu, gfn);
 
 	lockdep_assert_held(pvhv_rmap_lock(mmu, gfn));
 
 	if (WARN_ON_ONCE(!word))
-		return;
-	if (likely(*word == (unsigned long)sptep))
-		*word = 0;
-	else
-		pvhv_rmap_remove_chain(word, sptep);
+		return 0;
+	if (unlikely(*word != (unsigned long)sptep))
+		return pvhv_rmap_remove_chain(word, sptep);
+	*word = 0;
+	return 0;
 }
 
 /* flush.c */

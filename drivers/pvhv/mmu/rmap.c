@@ -131,22 +131,23 @@ int pvhv_rmap_add_chain(struct pvhv_mmu *mmu, struct pvhv_mmu_cache *cache, unsi
 }
 
 /* pvhv_rmap_remove() for a page that is mapped by others, too, or was */
-void pvhv_rmap_remove_chain(unsigned long *word, u64 *sptep)
+unsigned int pvhv_rmap_remove_chain(unsigned long *word, u64 *sptep)
 {
 	struct pvhv_rmap_chunk *first, *chunk;
-	unsigned int i;
+	unsigned int i, searched = 0;
 
 	if (WARN_ON_ONCE(!(*word & PVHV_RMAP_CHAIN)))
-		return;
+		return 0;
 	first = chain_of(*word);
 	for (chunk = first; chunk; chunk = chunk->next) {
+		searched++;
 		for (i = 0; i < chunk->n; i++) {
 			if (chunk->slot[i] == sptep)
 				goto found;
 		}
 	}
 	WARN_ON_ONCE(1);
-	return;
+	return searched;
 found:
 	chunk->slot[i] = first->slot[--first->n];
 	first->total--;
@@ -158,6 +159,7 @@ found:
 		}
 		kmem_cache_free(chunk_cache, first);
 	}
+	return searched;
 }
 
 /**
