@@ -32,7 +32,7 @@ work() {
 }
 
 # done_with NAME COUNTER START LEAST: results of a guest, and that it was
-# disturbed: so many events of /proc/vmstat since START
+# disturbed: so many events of /proc/vmstat since START, few as they depend on the machine
 done_with() {
 	wait "$guest_pid"
 	guest_results "$1" $?
@@ -45,14 +45,14 @@ done_with() {
 start=$(counter pswpout)
 echo 72M >$group/memory.max
 work limited 48 10
-done_with limited pswpout "$start" 5000
+done_with limited pswpout "$start" 1000
 echo max >$group/memory.max
 
 # Pages written out one by one while they are used
 start=$(counter pswpin)
 work paged-out 16 5
 programs/disturb pageout "$guest_pid" >/dev/null
-done_with paged-out pswpin "$start" 500
+done_with paged-out pswpin "$start" 100
 
 # Proactive reclaim
 start=$(counter pswpin)
@@ -61,7 +61,7 @@ while kill -0 "$guest_pid" 2>/dev/null; do
 	echo 12M >$group/memory.reclaim
 	sleep 1
 done 2>/dev/null
-done_with reclaimed pswpin "$start" 500
+done_with reclaimed pswpin "$start" 100
 
 # Equal pages of two guests become one, and are copied again when written.
 echo 2000 >/sys/kernel/mm/ksm/pages_to_scan
