@@ -241,7 +241,7 @@ struct pvhv_console {
 	bool call_starved;		/* ... and that by a hypercall */
 	wait_queue_head_t wq;
 	struct mutex pump_lock;		/* the next two, and calls; outside of the backend's */
-	void (*pump)(void *data);	/* moves bytes to and from a ring, NULL: there is none */
+	bool (*pump)(void *data);	/* moves bytes to and from a ring, NULL: there is none */
 	void *pump_data;
 };
 
