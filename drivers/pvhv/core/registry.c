@@ -93,8 +93,7 @@ static void free_work(struct work_struct *work)
 {
 	struct pvhv_rdev *rd = container_of(work, struct pvhv_rdev, free);
 
-	if (rd->wq)
-		destroy_workqueue(rd->wq);
+	destroy_workqueue(rd->wq);
 	kfree(rd);
 	if (atomic_dec_and_test(&nr_rdevs))
 		wake_up(&rdevs_gone);
@@ -155,7 +154,7 @@ static void start_remove(struct pvhv_rdev *rd)
 	if (rd->removing || !rd->visible)
 		return;
 	rd->removing = true;
-	queue_work(rd->wq ?: pvhv_wq, &rd->remove);
+	queue_work(rd->wq, &rd->remove);
 }
 
 /* Has everybody let go who was asked to? */
@@ -596,18 +595,16 @@ static int add_device(struct pvhv_domain *d, struct pvhv_device_add *a)
 	if (!rd)
 		return -ENOMEM;
 	/*
-	 * A disk's with a rescuer: a loop of swap and guests must not be its end. The removal
-	 * of a network interface waits for queues that have none. A console waits for nobody.
+	 * Each may wait for its owner's memory, and nobody else's with it. A disk's has a
+	 * rescuer: a loop of swap and guests must not be its end. The removal of a network
+	 * interface waits for queues that have none.
 	 */
-	if (a->class != PVHV_CLASS_CONSOLE) {
-		rd->wq = alloc_workqueue("pvhv%u-dev",
-					 WQ_UNBOUND | (a->class == PVHV_CLASS_BLOCK ?
-						       WQ_MEM_RECLAIM : 0),
-					 0, (__force u32)pvhv_domid(d));
-		if (!rd->wq) {
-			kfree(rd);
-			return -ENOMEM;
-		}
+	rd->wq = alloc_workqueue("pvhv%u-dev",
+				 WQ_UNBOUND | (a->class == PVHV_CLASS_BLOCK ? WQ_MEM_RECLAIM : 0),
+				 0, (__force u32)pvhv_domid(d));
+	if (!rd->wq) {
+		kfree(rd);
+		return -ENOMEM;
 	}
 	atomic_inc(&nr_rdevs);
 	rd->class = a->class;

@@ -162,7 +162,10 @@ static bool check_room(struct netback_queue *q)
 	netif_tx_stop_queue(q->txq);
 	if (pvhv_ring_wait_more_items(&q->rx.req, q->rx_needed)) {
 		q->stats.rx_stopped++;
-		if (!q->rx.req.broken)
+		/* No event may ever come, and other guests' packets wait in our qdisc. */
+		if (q->rx.req.broken)
+			netback_break(q->nb, "bad ring index");
+		else
 			mod_delayed_work(system_wq, &q->rx_stall, READ_ONCE(stall_timeout) * HZ);
 		return false;
 	}

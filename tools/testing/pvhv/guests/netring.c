@@ -525,6 +525,17 @@ static void offer_nothing(void)
 	mine.nr_props = 0;
 }
 
+/* No event follows: the backend has to see it by itself, and close. */
+static void offer_broken_buffers(void)
+{
+	WRITE_ONCE(((struct pvhv_ring_header *)areas[3].area)->prod, 0xffffffff);
+}
+
+static void offer_broken_packets(void)
+{
+	WRITE_ONCE(((struct pvhv_ring_header *)areas[2].area)->prod, 0xffffffff);
+}
+
 TEST(bad_offers)
 {
 #define TRY_OFFER(name) bad_offer(offer_##name, "the offer " #name)
@@ -540,6 +551,8 @@ TEST(bad_offers)
 	TRY_OFFER(port_0);
 	TRY_OFFER(bad_port);
 	TRY_OFFER(same_port);
+	TRY_OFFER(broken_buffers);
+	TRY_OFFER(broken_packets);
 	check_good();
 }
 
