@@ -285,11 +285,12 @@ void pvhv_table_unlink(struct pvhv_mmu_op *op, struct pvhv_mmu_tree *tree,
 
 		if (parent) {
 			WRITE_ONCE(parent->spt[t->index], 0);
-			WRITE_ONCE(parent->child[t->index], NULL);
+			/* who does not find it sees what became of its entries */
+			smp_store_release(&parent->child[t->index], NULL);
 			__clear_bit(t->index, parent->map);
 		} else {
 			tree_set_top(op->mmu, tree, t->index, 0);
-			WRITE_ONCE(tree->top[t->index], NULL);
+			smp_store_release(&tree->top[t->index], NULL);
 			__clear_bit(t->index, tree->map);
 		}
 		t->next = op->gather;
