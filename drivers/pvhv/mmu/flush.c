@@ -121,13 +121,11 @@ void pvhv_op_finish(struct pvhv_mmu_op *op, bool live)
 	}
 }
 
-/*
- * Before a flush looks for what is there: see rule 1. The guest has changed its tables
- * before, maybe on another CPU.
- */
+/* The guest has changed its tables before, maybe on another CPU. */
 static void flush_begin(struct pvhv_mmu_tree *tree)
 {
 	atomic64_inc(&tree->flushes);
+	/* before it is looked for what is there: pairs with leaf_bind(), see rule 1 */
 	smp_mb__after_atomic();
 }
 
@@ -471,6 +469,7 @@ static void root_set_gen(struct pvhv_root *root, u64 gen)
 		root->later >>= 1;
 		gen++;
 	}
+	/* pairs with pvhv_root_has_gen() */
 	smp_store_release(&root->gen, gen);
 }
 

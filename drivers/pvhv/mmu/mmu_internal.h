@@ -270,18 +270,31 @@ static inline bool pvhv_access_ok(u64 acc, u32 access)
 	return !(access & PVHV_ACC_FETCH) || (acc & (ACC_X | ACC_U)) == ACC_X;
 }
 
+/* A link to a table of the level below */
+static inline struct pvhv_mmu_table *pvhv_link_get(struct pvhv_mmu_table * const *link)
+{
+	/* pairs with pvhv_link_set() */
+	return smp_load_acquire(link);
+}
+
+static inline void pvhv_link_set(struct pvhv_mmu_table **link, struct pvhv_mmu_table *t)
+{
+	/* Who finds it sees its fields; who does not, what became of its entries. */
+	smp_store_release(link, t);
+}
+
 /*
  * The L1 table of an address, NULL if there is none. Under the tree's lock, or
  * rcu_read_lock(), and then see rule 6.
  */
 static inline struct pvhv_mmu_table *pvhv_tree_leaf(struct pvhv_mmu_tree *tree, u64 gva)
 {
-	struct pvhv_mmu_table *t = smp_load_acquire(&tree->top[pvhv_index(gva, 4) & 255]);
+	struct pvhv_mmu_table *t = pvhv_link_get(&tree->top[pvhv_index(gva, 4) & 255]);
 
 	if (likely(t))
-		t = smp_load_acquire(&t->child[pvhv_index(gva, 3)]);
+		t = pvhv_link_get(&t->child[pvhv_index(gva, 3)]);
 	if (likely(t))
-		t = smp_load_acquire(&t->child[pvhv_index(gva, 2)]);
+		t = pvhv_link_get(&t->child[pvhv_index(gva, 2)]);
 	return t;
 }
 

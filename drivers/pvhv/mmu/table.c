@@ -103,9 +103,9 @@ void pvhv_tree_init(struct pvhv_mmu_tree *tree, struct pvhv_root *root, bool kus
 	tree->kuser = kuser;
 }
 
-/* Others may set and clear bits: what was set before we were asked to look is found. */
 static unsigned int next_bit(const unsigned long *map, unsigned int size, unsigned int from)
 {
+	/* Others may set and clear bits: what was set before we were asked to look is found. */
 	return data_race(find_next_bit(map, size, from));
 }
 
@@ -126,7 +126,7 @@ struct pvhv_mmu_table *pvhv_tree_next(struct pvhv_mmu_tree *tree, u64 *gva)
 
 	/* @i3 and @i2 only count below the table that @gva itself is in */
 	for (n4 = next_bit(tree->map, 256, i4); n4 < 256; n4 = next_bit(tree->map, 256, n4 + 1)) {
-		l3 = smp_load_acquire(&tree->top[n4]);
+		l3 = pvhv_link_get(&tree->top[n4]);
 		if (n4 != i4)
 			i3 = 0;
 		if (n4 != i4 || !l3)
@@ -135,14 +135,14 @@ struct pvhv_mmu_table *pvhv_tree_next(struct pvhv_mmu_tree *tree, u64 *gva)
 			continue;
 		for (n3 = next_bit(l3->map, 512, i3); n3 < 512;
 		     n3 = next_bit(l3->map, 512, n3 + 1)) {
-			l2 = smp_load_acquire(&l3->child[n3]);
+			l2 = pvhv_link_get(&l3->child[n3]);
 			if (n3 != i3)
 				i2 = 0;
 			if (!l2)
 				continue;
 			for (n2 = next_bit(l2->map, 512, i2); n2 < 512;
 			     n2 = next_bit(l2->map, 512, n2 + 1)) {
-				l1 = smp_load_acquire(&l2->child[n2]);
+				l1 = pvhv_link_get(&l2->child[n2]);
 				if (!l1)
 					continue;
 				*gva = half | (u64)n4 << 39 | (u64)n3 << 30 | (u64)n2 << 21;
@@ -181,12 +181,12 @@ static void table_link(struct pvhv_mmu *mmu, struct pvhv_mmu_tree *tree,
 	t->parent = parent;
 	if (parent) {
 		t->index = index;
-		smp_store_release(&parent->child[index], t);
+		pvhv_link_set(&parent->child[index], t);
 		__set_bit(index, parent->map);
 		WRITE_ONCE(parent->spt[index], entry);
 	} else {
 		t->index = index & 255;
-		smp_store_release(&tree->top[t->index], t);
+		pvhv_link_set(&tree->top[t->index], t);
 		__set_bit(t->index, tree->map);
 		tree_set_top(mmu, tree, t->index, entry);
 	}
@@ -285,12 +285,11 @@ void pvhv_table_unlink(struct pvhv_mmu_op *op, struct pvhv_mmu_tree *tree,
 
 		if (parent) {
 			WRITE_ONCE(parent->spt[t->index], 0);
-			/* who does not find it sees what became of its entries */
-			smp_store_release(&parent->child[t->index], NULL);
+			pvhv_link_set(&parent->child[t->index], NULL);
 			__clear_bit(t->index, parent->map);
 		} else {
 			tree_set_top(op->mmu, tree, t->index, 0);
-			smp_store_release(&tree->top[t->index], NULL);
+			pvhv_link_set(&tree->top[t->index], NULL);
 			__clear_bit(t->index, tree->map);
 		}
 		t->next = op->gather;
@@ -318,8 +317,10 @@ void pvhv_table_bind(struct pvhv_mmu_tree *tree, struct pvhv_mmu_table *t,
 {
 	lockdep_assert_held(&t->lock);
 
-	if ((bind == PVHV_UNBOUND) != (t->bind == PVHV_UNBOUND))
-		atomic_add(bind == PVHV_UNBOUND ? 1 : -1, &tree->nr_unbound);
+	if (t->bind == PVHV_UNBOUND)
+		atomic_dec(&tree->nr_unbound);
+	if (bind == PVHV_UNBOUND)
+		atomic_inc(&tree->nr_unbound);
 	t->bind = bind;
 	t->gpa = gpa;
 	t->acc = acc;
