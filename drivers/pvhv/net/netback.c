@@ -246,9 +246,7 @@ static int connect(struct netback *nb)
 	for (i = 0; i < nr; i++) {
 		struct netback_queue *q = &nb->queues[i];
 
-		mutex_lock(&q->tx_mutex);
-		q->tx_live = true;
-		mutex_unlock(&q->tx_mutex);
+		netback_tx_start(q);
 		/* The frontend's events before this were lost: at most a ring full. */
 		for (n = 0; n < q->tx.req.nr && netback_tx_event(q); n++)
 			cond_resched();
@@ -402,6 +400,15 @@ static struct net_device *create_netdev(struct pvhv_device *pdev, unsigned int q
 	return ndev;
 }
 
+/* Its NAPI contexts are in the queues, and free_netdev() is the end of them. */
+static void free_netback(struct netback *nb)
+{
+	struct netback_queue *queues = nb->queues;
+
+	free_netdev(nb->ndev);
+	kvfree(queues);
+}
+
 static int netback_probe(struct pvhv_device *pdev)
 {
 	const struct pvhv_device_config *config = pdev->config;
@@ -432,7 +439,7 @@ static int netback_probe(struct pvhv_device *pdev)
 	nb->queues = kvcalloc(queues, sizeof(*nb->queues), GFP_KERNEL_ACCOUNT);
 	if (!nb->queues) {
 		err = -ENOMEM;
-		goto out_netdev;
+		goto out_free;
 	}
 	for (i = 0; i < queues; i++) {
 		struct netback_queue *q = &nb->queues[i];
@@ -443,6 +450,8 @@ static int netback_probe(struct pvhv_device *pdev)
 		mutex_init(&q->tx_mutex);
 		spin_lock_init(&q->tx_lock);
 		init_waitqueue_head(&q->tx_idle);
+		skb_queue_head_init(&q->tx_skbs);
+		netif_napi_add(ndev, &q->tx_napi, netback_tx_poll);
 		netback_rx_init(q);
 	}
 	if (pdev->peer_state == PVHV_DEV_INITIALISED)
@@ -450,7 +459,7 @@ static int netback_probe(struct pvhv_device *pdev)
 	dev_set_drvdata(&pdev->dev, nb);
 	err = register_netdev(ndev);
 	if (err)
-		goto out_queues;
+		goto out_free;
 	mutex_lock(&nb->lock);
 	err = publish(nb, PVHV_DEV_INIT_WAIT);
 	mutex_unlock(&nb->lock);
@@ -461,10 +470,8 @@ static int netback_probe(struct pvhv_device *pdev)
 out_registered:
 	unregister_netdev(ndev);
 	cancel_work_sync(&nb->work);
-out_queues:
-	kvfree(nb->queues);
-out_netdev:
-	free_netdev(ndev);
+out_free:
+	free_netback(nb);
 	return err;
 }
 
@@ -478,8 +485,7 @@ static void netback_remove(struct pvhv_device *pdev)
 	mutex_unlock(&nb->lock);
 	unregister_netdev(nb->ndev);
 	cancel_work_sync(&nb->work);
-	kvfree(nb->queues);
-	free_netdev(nb->ndev);
+	free_netback(nb);
 }
 
 static struct pvhv_driver netback_driver = {

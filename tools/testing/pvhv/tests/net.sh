@@ -44,6 +44,22 @@ for mtu in 65535 9000 1500; do
 	guest_expect "datagrams-$mtu" 0 100 "netload datagrams 10.9.0.1 7777 20 $((mtu - 28)) &&
 		netload datagrams 10.9.0.1 7777 20 1 && netload datagrams 10.9.0.1 7777 10 30000"
 done
+# Segments become larger packets on the host: what tcpdump sees is behind GRO.
+check gro-tso-off offloads tso off
+merged() {
+	tcpdump -l -nn -i "$vif" 'tcp and greater 3000 and src 10.9.0.2' >/tmp/large 2>&1 &
+	dumper=$!
+	wait_for 20 grep -q 'listening on' /tmp/large &&
+		in_guest 100 'netload transfer 10.9.0.1 7777 2000000 2000000' && wait_for "$1" grep -q 'Flags' /tmp/large
+	merged=$?
+	kill $dumper
+	wait $dumper
+	return $merged
+}
+check gro-merges merged 20
+ethtool -K "$vif" gro off
+check gro-off eval '! merged 2 && grep -q "listening on" /tmp/large'
+ethtool -K "$vif" gro on
 check tx-off offloads tx off
 guest_expect transfer-no-checksums 0 200 'netload transfer 10.9.0.1 7777 2000000 2000000'
 check tx-on offloads tx on
