@@ -16,7 +16,8 @@
 
 static unsigned int max_queues;
 module_param(max_queues, uint, 0644);
-MODULE_PARM_DESC(max_queues, "Queue pairs of an interface at most; 0: by the number of CPUs");
+MODULE_PARM_DESC(max_queues,
+		 "Queue pairs of an interface at most; 0: as asked for, or one for each CPU");
 
 static const char * const state_names[] = {
 	[PVHV_DEV_INITIALISING] = "initialising",
@@ -423,7 +424,7 @@ static int netback_probe(struct pvhv_device *pdev)
 		return -EINVAL;
 	if (config->mtu && (config->mtu < ETH_MIN_MTU || config->mtu > PVHV_NET_MAX_MTU))
 		return -EINVAL;
-	queues = config->max_queues ?: READ_ONCE(max_queues) ?: num_online_cpus();
+	queues = min_not_zero(config->max_queues, READ_ONCE(max_queues)) ?: num_online_cpus();
 	queues = min_t(unsigned int, queues, PVHV_NET_MAX_QUEUES);
 
 	ndev = create_netdev(pdev, queues);

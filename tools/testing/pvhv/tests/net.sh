@@ -105,6 +105,17 @@ for counter in tx_invalid rx_invalid rx_stalled; do
 		not_ok "no-$counter" "$(vif_stat "$vif" $counter)"
 done
 guest_expect no-errors 0 10 '! ethtool -S eth0 | grep -E "(errors|no_memory|no_grants): [1-9]"'
+# The administrator's limit is also one of who asks for more.
+queues_of() {
+	pvhv net attach net "ifname=limited0,queues=$1" &&
+		ethtool -l limited0 | awk '$1 == "Combined:" {print $2; exit}' | grep -x "$2" &&
+		pvhv net detach net limited0
+}
+check queues-asked-for queues_of 8 8
+echo 2 >/sys/module/pvhv_netback/parameters/max_queues
+check queues-limited queues_of 8 2
+check queues-below-the-limit queues_of 1 1
+echo 0 >/sys/module/pvhv_netback/parameters/max_queues
 guest_expect driver-guest 0 10 'ethtool -i eth0 | grep -q "^driver: pvhv-netfront" && ethtool -k eth0 | grep -q "^tcp-segmentation-offload: on"'
 check driver-host eval 'ethtool -i $vif | grep -q "^driver: pvhv-netback"'
 
