@@ -39,6 +39,16 @@ static int netback_open(struct net_device *ndev)
 	return 0;
 }
 
+/* Under the RTNL as well */
+static int netback_change_mtu(struct net_device *ndev, int mtu)
+{
+	struct netback *nb = netdev_priv(ndev);
+
+	WRITE_ONCE(ndev->mtu, mtu);
+	queue_work(nb->pdev->wq, &nb->work);
+	return 0;
+}
+
 static netdev_features_t netback_fix_features(struct net_device *ndev, netdev_features_t features)
 {
 	struct netback *nb = netdev_priv(ndev);
@@ -70,6 +80,7 @@ static const struct net_device_ops netback_ops = {
 	.ndo_stop		= netback_open,
 	.ndo_start_xmit		= netback_start_xmit,
 	.ndo_features_check	= pvhv_net_features_check,
+	.ndo_change_mtu		= netback_change_mtu,
 	.ndo_fix_features	= netback_fix_features,
 	.ndo_get_stats64	= netback_get_stats64,
 	.ndo_set_mac_address	= eth_mac_addr,
@@ -158,12 +169,13 @@ static int publish(struct netback *nb, u32 state)
 	if (!p)
 		return -ENOMEM;
 	nb->link = netif_running(nb->ndev);
+	nb->mtu = READ_ONCE(nb->ndev->mtu);
 	pvhv_prop_add(p, PVHV_PROP_NR_QUEUES, 0, nb->max_queues);
 	pvhv_prop_add(p, PVHV_PROP_RING_PAGES, 0, PVHV_MAX_RING_PAGES);
 	pvhv_prop_add(p, PVHV_NET_FEATURES, 0, PVHV_NET_ALL_FEATURES);
 	pvhv_prop_add(p, PVHV_NET_LINK, 0, nb->link);
 	pvhv_prop_add(p, PVHV_NET_MAC, 0, pvhv_net_mac_to_prop(nb->pdev->config->mac));
-	pvhv_prop_add(p, PVHV_NET_MTU, 0, READ_ONCE(nb->ndev->mtu));
+	pvhv_prop_add(p, PVHV_NET_MTU, 0, nb->mtu);
 	err = pvhv_publish(nb->pdev, state, p);
 	kfree(p);
 	if (!err)
@@ -344,7 +356,8 @@ static void netback_work(struct work_struct *work)
 			netback_rx_stop(&nb->queues[i]);
 		netif_carrier_off(nb->ndev);
 		publish(nb, PVHV_DEV_CLOSING);
-	} else if (nb->state == PVHV_DEV_CONNECTED && nb->link != netif_running(nb->ndev)) {
+	} else if (nb->state == PVHV_DEV_CONNECTED &&
+		   (nb->link != netif_running(nb->ndev) || nb->mtu != READ_ONCE(nb->ndev->mtu))) {
 		publish(nb, PVHV_DEV_CONNECTED);
 	}
 	mutex_unlock(&nb->lock);

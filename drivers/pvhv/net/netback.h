@@ -114,10 +114,11 @@ struct netback_queue {
  * @state:	as last published
  * @stale:	generation of a frontend that belongs to an earlier backend; 0: none
  * @link:	what was published of PVHV_NET_LINK
+ * @mtu:	and of PVHV_NET_MTU
  * @broken:	the frontend broke a rule that there is no recovery from; why
  * @nr_queues:	connected; 0: none
  * @nr_stalled:	queues that are stalled
- * @work:	publishes the link, closes what is broken
+ * @work:	publishes link and MTU, closes what is broken
  * @queues:	PVHV_NET_MAX_QUEUES or less
  */
 struct netback {
@@ -128,6 +129,7 @@ struct netback {
 	u32 state;
 	u32 stale;
 	bool link;
+	unsigned int mtu;
 	const char *broken;
 	unsigned int max_queues;
 	unsigned int nr_queues;

@@ -35,6 +35,11 @@ offloads() {
 mtu() {
 	ip link set "$vif" mtu "$1" && in_guest 20 "ip link set eth0 mtu $1"
 }
+# the host's MTU is the guest's largest, at once
+ip link set "$vif" mtu 1400
+guest_expect mtu-shrinks 0 20 'until_true 10 grep -x 1400 /sys/class/net/eth0/mtu && ! ip link set eth0 mtu 1401'
+ip link set "$vif" mtu 65535
+guest_expect mtu-may-grow 0 20 'until_true 10 ip link set eth0 mtu 65535'
 for mtu in 65535 9000 1500; do
 	check "mtu-$mtu" mtu $mtu
 	for tso in off on; do
