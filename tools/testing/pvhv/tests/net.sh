@@ -18,8 +18,9 @@ make_net_guest
 netload serve 7777 &
 server=$!
 iperf3 -s -D
-net_guest net 10.9.0.2 --append 'quiet loglevel=4 pvhv_netfront.max_queues=2' --net queues=2,mtu=65535,mac=02:00:00:00:09:02
-vif=$(vif_of net)
+net_guest net 10.9.0.2 --append 'quiet loglevel=4 pvhv_netfront.max_queues=2' \
+	--net queues=2,mtu=65535,mac=02:00:00:00:09:02 --net ifname=second0,mac=02:00:00:00:08:02
+vif=$(pvhv net list net | awk '/02:00:00:00:09:02/ {print $1}')
 ip addr add 10.9.0.1/24 dev "$vif"
 
 check vif-carrier carrier "$vif" 1
@@ -27,6 +28,17 @@ guest_expect mac 0 10 '[ "$(cat /sys/class/net/eth0/address)" = 02:00:00:00:09:0
 check ping-guest ping -c 3 -i 0.2 -W 10 10.9.0.2
 guest_expect ping-host 0 60 'ping -c 3 -W 10 10.9.0.1'
 check multicast-ipv6 ping -c 2 -W 10 -I "$vif" ff02::1%"$vif"
+
+# a second interface is one of its own
+ip addr add 10.8.0.1/24 dev second0
+guest_expect second-mac 0 10 '[ "$(cat /sys/class/net/eth1/address)" = 02:00:00:00:08:02 ]'
+guest_expect second-ping 0 60 'ip link set eth1 up && ip addr add 10.8.0.2/24 dev eth1 &&
+	until_true 10 ping -c 1 -W 1 10.8.0.1'
+received() { cat "/sys/class/net/$1/statistics/rx_bytes"; }
+first=$(received "$vif")
+guest_expect second-transfer 0 200 'netload transfer 10.8.0.1 7777 1000000 1000000'
+[ "$(received second0)" -gt 1000000 ] && [ $(($(received "$vif") - first)) -lt 100000 ] && ok second-only ||
+	not_ok second-only "$(received second0) bytes, and $(($(received "$vif") - first)) from the first"
 
 # both ends, data verified
 offloads() {
@@ -78,6 +90,24 @@ guest_expect transfer-ipv6 0 200 "netload transfer $link_local%eth0 7777 2000000
 guest_expect iperf3-up 0 100 'iperf3 -c 10.9.0.1 -t 3 -P 2'
 guest_expect iperf3-down 0 100 'iperf3 -c 10.9.0.1 -t 3 -P 2 -R'
 guest_expect iperf3-udp 0 100 'iperf3 -c 10.9.0.1 -t 2 -u -l 64 -b 500K'
+
+# tcpdump sees both directions, tc shapes one and filters the other
+timeout 60 tcpdump -c 4 -nn -i "$vif" icmp >/tmp/dump 2>&1 &
+dumper=$!
+wait_for 20 grep -q 'listening on' /tmp/dump
+in_guest 60 'ping -c 2 -W 10 10.9.0.1' >/dev/null
+wait $dumper
+[ "$(grep -c '10.9.0.2 > 10.9.0.1: ICMP echo request' /tmp/dump)$(grep -c '10.9.0.1 > 10.9.0.2: ICMP echo reply' /tmp/dump)" = 22 ] &&
+	ok tcpdump || not_ok tcpdump "$(paste -sd ' ' /tmp/dump)"
+check tc-tbf tc qdisc replace dev "$vif" root tbf rate 40mbit burst 16kb limit 200kb
+guest_expect transfer-shaped 0 200 'netload transfer 10.9.0.1 7777 0 1000000'
+tc -s qdisc show dev "$vif" >/tmp/tbf
+[ "$(sed -n 's/.*overlimits \([0-9]*\).*/\1/p' /tmp/tbf)" -gt 0 ] && ok tc-shapes || not_ok tc-shapes "$(paste -sd ' ' /tmp/tbf)"
+tc qdisc del dev "$vif" root
+check tc-filter eval 'tc qdisc add dev $vif clsact && tc filter add dev $vif ingress matchall action drop'
+guest_expect tc-drops 0 20 '! ping -c 1 -W 1 10.9.0.1'
+tc qdisc del dev "$vif" clsact
+guest_expect tc-gone 0 60 'ping -c 1 -W 10 10.9.0.1'
 
 # IPv4 multicast both ways
 netload cast 239.9.9.9 7979 "$vif" &
