@@ -16,8 +16,8 @@
  *    in flight, of which there is at least one).
  * 3. The grants of a request are unmapped before its response can be seen.
  * 4. Discards and zeroes may take a device minutes each, and a ring is full of them soon.
- *    They are done one at a time, and no more when the frontend is dead: else it would
- *    leave hours of work to the host.
+ *    They are done one at a time, and no more when the queue is stopped or the frontend
+ *    dead: else who waits for them, and the host, would have hours of work.
  */
 #include <linux/bitmap.h>
 #include <linux/cred.h>

@@ -41,7 +41,7 @@ struct pvhv_rside {
  * @grants:	the frontend's
  * @kept:	the frontend's domain, if its backend uses more of it than grants
  * @wq:		its own: what its backend does there may wait for the owner's memory,
- *		which may be a file system that does not answer. NULL: the module's
+ *		which may be a file system that does not answer
  * @remove:	takes it from the bus, then away; on @wq
  * @free:	the end of @wq
  */
