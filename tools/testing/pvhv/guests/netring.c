@@ -556,12 +556,12 @@ static void offer_nothing(void)
 /* No event follows: the backend has to see it by itself, and close. */
 static void offer_broken_buffers(void)
 {
-	WRITE_ONCE(((struct pvhv_ring_header *)areas[3].area)->prod, 0xffffffff);
+	WRITE_ONCE(areas[3].requests.shared->prod, ~0U);
 }
 
 static void offer_broken_packets(void)
 {
-	WRITE_ONCE(((struct pvhv_ring_header *)areas[2].area)->prod, 0xffffffff);
+	WRITE_ONCE(areas[2].requests.shared->prod, ~0U);
 }
 
 TEST(bad_offers)

@@ -23,7 +23,8 @@ mkdir $group
 # are in RAM that may be swapped like the rest.
 counter() { awk -v n="$1" '$1 == n {print $2}' /proc/vmstat; }
 
-# work NAME MIB SECONDS: a guest in the group that verifies memory, started
+# work NAME MIB SECONDS: a guest in the group that verifies memory, started. Longer than an
+# idle machine needs to be disturbed so often
 work() {
 	echo "verify $2 $3" >/tmp/test
 	make_guest /tmp/test programs/verify
@@ -32,7 +33,7 @@ work() {
 }
 
 # done_with NAME COUNTER START LEAST: results of a guest, and that it was
-# disturbed: so many events of /proc/vmstat since START, few as they depend on the machine
+# disturbed: so many events of /proc/vmstat since START
 done_with() {
 	wait "$guest_pid"
 	guest_results "$1" $?
@@ -45,23 +46,23 @@ done_with() {
 start=$(counter pswpout)
 echo 72M >$group/memory.max
 work limited 48 10
-done_with limited pswpout "$start" 1000
+done_with limited pswpout "$start" 5000
 echo max >$group/memory.max
 
 # Pages written out one by one while they are used
 start=$(counter pswpin)
-work paged-out 16 5
+work paged-out 16 15
 programs/disturb pageout "$guest_pid" >/dev/null
-done_with paged-out pswpin "$start" 100
+done_with paged-out pswpin "$start" 500
 
 # Proactive reclaim
 start=$(counter pswpin)
-work reclaimed 32 5
+work reclaimed 32 15
 while kill -0 "$guest_pid" 2>/dev/null; do
 	echo 12M >$group/memory.reclaim
 	sleep 1
 done 2>/dev/null
-done_with reclaimed pswpin "$start" 100
+done_with reclaimed pswpin "$start" 2000
 
 # Equal pages of two guests become one, and are copied again when written.
 echo 2000 >/sys/kernel/mm/ksm/pages_to_scan
