@@ -106,11 +106,14 @@ static int __init pvhv_init(void)
 	ret = pvhv_world_init();
 	if (ret)
 		goto mmu;
+	ret = pvhv_grants_setup();
+	if (ret)
+		goto world;
 	ret = -ENOMEM;
 	/* For what nobody's memory waits for: queues of disks are their own. */
 	pvhv_wq = alloc_workqueue("pvhv", WQ_UNBOUND, 0);
 	if (!pvhv_wq)
-		goto world;
+		goto grants;
 	ret = pvhv_bus_init();
 	if (ret)
 		goto wq;
@@ -127,6 +130,8 @@ bus:
 	pvhv_bus_exit();
 wq:
 	destroy_workqueue(pvhv_wq);
+grants:
+	pvhv_grants_teardown();
 world:
 	pvhv_world_exit();
 mmu:
@@ -142,6 +147,7 @@ static void __exit pvhv_exit(void)
 	pvhv_conback_exit();
 	pvhv_bus_exit();
 	destroy_workqueue(pvhv_wq);
+	pvhv_grants_teardown();
 	pvhv_world_exit();
 	pvhv_mmu_teardown();
 }

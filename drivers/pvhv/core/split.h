@@ -129,6 +129,8 @@ struct pvhv_grant_copy_state {
 	struct pvhv_grant_copy entries[PVHV_GRANT_COPY_MAX];
 };
 
+int pvhv_grants_setup(void);
+void pvhv_grants_teardown(void);
 int pvhv_grants_init(struct pvhv_domain *d);
 void pvhv_grants_detach(struct pvhv_domain *d);
 void pvhv_grant_table_put(struct pvhv_grant_table *gt);

@@ -93,4 +93,5 @@ grep -q 'state: *clean' /tmp/super && ! grep -q needs_recovery /tmp/super && ok 
 e2fsck -fn /dev/vda >/tmp/fsck 2>&1
 status=$?
 [ $status = 0 ] && ok fsck-after-shutdown || not_ok fsck-after-shutdown "status $status: $(shown_fsck)"
+nothing_left
 exit $failed

@@ -135,6 +135,7 @@ free_memory() {
 host_counts() {
 	echo "$(free_memory) free"
 	grep -c pvhv /proc/vmallocinfo | sed 's/$/ vmalloc/'
+	awk '/^nr_foll_pin_acquired/ {n += $2} /^nr_foll_pin_released/ {n -= $2} END {print n, "pinned"}' /proc/vmstat
 	awk '$1 == "nr_page_table_pages" || $1 == "nr_kernel_stack" || $1 == "nr_mlock" {print $2, $1}' /proc/vmstat
 	awk '$1 == "pvhv" {print $3, "references"}' /proc/modules
 	find /proc/[0-9]*/fd -lname '*pvhv*' 2>/dev/null | wc -l | sed 's/$/ files/'
@@ -162,6 +163,27 @@ same_counts() {
 			}
 		}
 		END { exit bad }' >/tmp/counts.diff && ok "$1" || not_ok "$1" "$(cat /tmp/counts.diff)"
+}
+
+# What exists only with a domain or a device: "count name" lines, of those there are.
+left_of_domains() {
+	for cache in /sys/kernel/slab/pvhv_* /sys/kernel/slab/netback_tx; do
+		# a merged one has objects of others
+		[ ! -e "$cache" ] || [ -L "$cache" ] && continue
+		echo 1 >"$cache/shrink"
+		echo "$(cut -d' ' -f1 "$cache/objects") ${cache##*/}"
+	done >/tmp/left
+	awk '/^nr_foll_pin_acquired/ {n += $2} /^nr_foll_pin_released/ {n -= $2} END {print n, "pinned"}' /proc/vmstat >>/tmp/left
+	find /proc/[0-9]*/fd -lname '*pvhv*' 2>/dev/null | wc -l | sed 's/$/ files/' >>/tmp/left
+	pvhv check --json | grep -o '"domains": [0-9]*' | awk '{print $2, "domains"}' >>/tmp/left
+	grep -v '^0 ' /tmp/left
+}
+
+# nothing_left: a result, when all domains have ended. A page of a guest that is in use is
+# seen by its grant table, of which there is one for as long as any of its pages is used.
+nothing_left() {
+	none_left() { ! left_of_domains >/tmp/left.now; }
+	wait_for 20 none_left && ok nothing-left || not_ok nothing-left "$(paste -sd ' ' /tmp/left.now)"
 }
 
 # no_leaks: a result on hosts with kmemleak, for all since the machine's start.

@@ -241,4 +241,6 @@ for module in badnet badback; do
 	rmmod pvhv-$module && ok "unloads-$module" || not_ok "unloads-$module" "rmmod fails"
 done
 no_leaks
+nothing_left
+no_leaks
 exit $failed

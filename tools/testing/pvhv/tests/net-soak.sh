@@ -48,4 +48,6 @@ guest=left guest_pid=$left_pid
 exec 8>&7 7>&-
 end_guest
 ip link del br0
+nothing_left
+no_leaks
 exit $failed

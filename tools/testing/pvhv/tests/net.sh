@@ -170,4 +170,6 @@ end_guest
 check vif-gone wait_for 10 [ ! -e "/sys/class/net/$vif" ]
 kill $server
 killall -q iperf3
+nothing_left
+no_leaks
 exit $failed
