@@ -68,7 +68,7 @@ in_guest 20 "{ $(read_one); echo \$? >/tmp/silent; } 2>/dev/null & sleep 1"
 detach
 guest_expect silent-ends 0 60 'until_true 50 [ -s /tmp/silent ] && [ "$(cat /tmp/silent)" != 0 ]'
 
-# states in any order, see net-badback
+# states in any order, see net-badstate
 attach
 guest_expect states-before 0 60 "until_true 20 [ -b $disk ] && $(read_one)"
 for states in '1' '3' '5 4' '6 4' '6 1 2 4' '6 2 5 6 1' '5 6 2 4' '6 1 5 6' '4 4 4'; do
