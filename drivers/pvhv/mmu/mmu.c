@@ -12,14 +12,14 @@
 #include "mmu_internal.h"
 
 /* Cache sizes: what a topup leaves there, and when it is due */
-static const u16 cache_tables[PVHV_MMU_LEVELS] = { 4, 2, 1 };
+static const u16 cache_tables[MMU_LEVELS] = { 4, 2, 1 };
 #define CACHE_CHUNKS	96
 /* A miss needs a table of each level at most, a chunk for each page it fills, */
 #define NEED_CHUNKS	(1 + PVHV_MMU_FILL_LARGE)
 				/* and a root, or a tree if it splits one */
 
 /* Pool sizes: what a few processes have */
-static const u16 pool_tables[PVHV_MMU_LEVELS] = { 64, 24, 8 };
+static const u16 pool_tables[MMU_LEVELS] = { 64, 24, 8 };
 #define POOL_ROOTS	8
 
 /**
@@ -123,7 +123,7 @@ static void cache_free(struct pvhv_mmu *mmu, struct pvhv_mmu_cache *cache)
 	struct pvhv_root *root;
 	int level;
 
-	for (level = 1; level <= PVHV_MMU_LEVELS; level++)
+	for (level = 1; level <= MMU_LEVELS; level++)
 		while ((t = pop_table(cache, level)))
 			pvhv_table_free(mmu, t);
 	while ((root = pop_root(cache)))
@@ -176,7 +176,7 @@ static void topup_from_pool(struct pvhv_mmu *mmu, struct pvhv_mmu_cache *cache)
 	int i;
 
 	spin_lock(&mmu->pool_lock);
-	for (i = 0; i < PVHV_MMU_LEVELS; i++)
+	for (i = 0; i < MMU_LEVELS; i++)
 		while (cache->nr_tables[i] < cache_tables[i] && pool->nr_tables[i])
 			cache_put_table(cache, pop_table(pool, i + 1));
 	if (!cache->nr_roots && pool->nr_roots)
@@ -225,7 +225,7 @@ static int topup_tables(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv)
 		if (over_limit(mmu) && (pool_drain(mmu) || pvhv_roots_evict(mmu, mv)))
 			continue;
 
-		for (level = 1; level <= PVHV_MMU_LEVELS; level++) {
+		for (level = 1; level <= MMU_LEVELS; level++) {
 			struct pvhv_mmu_table *t;
 
 			if (cache->nr_tables[level - 1])

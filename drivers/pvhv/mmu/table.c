@@ -15,7 +15,7 @@
 #include "mmu_internal.h"
 
 /* By level - 1. A table stays of its level, and what refers to it is of that above. */
-static struct kmem_cache *caches[PVHV_MMU_LEVELS];
+static struct kmem_cache *caches[MMU_LEVELS];
 
 /* L1 has gfn[], the others have child[] */
 static void leaf_ctor(void *p)
@@ -35,13 +35,13 @@ static void mid_ctor(void *p)
 
 int pvhv_table_caches_create(void)
 {
-	static const char * const names[PVHV_MMU_LEVELS] = {
+	static const char * const names[MMU_LEVELS] = {
 		"pvhv_table_l1", "pvhv_table_l2", "pvhv_table_l3",
 	};
 	struct pvhv_mmu_table *t;
 	int i;
 
-	for (i = 0; i < PVHV_MMU_LEVELS; i++) {
+	for (i = 0; i < MMU_LEVELS; i++) {
 		caches[i] = kmem_cache_create(names[i], i ? struct_size(t, child, 512) :
 					      struct_size(t, gfn, 512), 0,
 					      SLAB_ACCOUNT | SLAB_TYPESAFE_BY_RCU,
@@ -58,7 +58,7 @@ void pvhv_table_caches_destroy(void)
 {
 	int i;
 
-	for (i = 0; i < PVHV_MMU_LEVELS; i++) {
+	for (i = 0; i < MMU_LEVELS; i++) {
 		kmem_cache_destroy(caches[i]);
 		caches[i] = NULL;
 	}

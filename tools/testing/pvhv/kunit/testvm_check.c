@@ -159,7 +159,7 @@ static u64 cached_pages(struct testvm *vm, struct pvhv_mmu_cache *cache)
 	u64 n = 0, tables = 0;
 	int level;
 
-	for (level = 1; level <= PVHV_MMU_LEVELS; level++) {
+	for (level = 1; level <= MMU_LEVELS; level++) {
 		for (t = cache->tables[level - 1]; t; t = t->next, n++) {
 			KUNIT_EXPECT_FALSE(vm->test, memchr_inv(t->spt, 0, PAGE_SIZE));
 			KUNIT_EXPECT_TRUE(vm->test, bitmap_empty(t->map, 512));

@@ -3,7 +3,8 @@
 # run: vm
 # hosts: stock debug
 # long: debug
-# boot: split
+# boot: badstate
+# light: yes
 # needs: guest test-modules
 # copy: build/test-modules:/root/modules
 # timeout: 2400

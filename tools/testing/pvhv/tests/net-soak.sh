@@ -11,6 +11,7 @@
 # Two guests on a bridge for ten minutes: data both ways, and none of it ever stops for long.
 # It comes in bursts with pauses between them: a wake-up that gets lost does so when a queue
 # that was empty gets its next packet.
+# shellcheck disable=SC2016 # for the guest's shell
 . ./lib.sh
 . ./block-lib.sh
 . ./net-lib.sh

@@ -69,9 +69,9 @@ merged() {
 	wait_for 20 grep -q 'listening on' /tmp/large &&
 		in_guest 100 'netload transfer 10.9.0.1 7777 2000000 2000000' && wait_for "$1" grep -q 'Flags' /tmp/large
 	merged=$?
-	kill $dumper
-	wait $dumper
-	return $merged
+	kill "$dumper"
+	wait "$dumper"
+	return "$merged"
 }
 check gro-merges merged 20
 ethtool -K "$vif" gro off
