@@ -28,7 +28,9 @@
  *    read without a lock: a flush increments tree->flushes and then looks for
  *    tables, a bind has linked the table and then looks at tree->flushes (full
  *    barriers between). So one of them sees the other, and the bind gives up or
- *    the flush waits for the table and compares its binding.
+ *    the flush waits for the table and compares its binding. A and D are set where the
+ *    bind is made, and no refusal is believed that a flush may have overtaken: what
+ *    the walk took for a table may have been something else by then.
  * 2. A present leaf entry is in the reverse map of its gfn, always: both change
  *    under the gfn's rmap lock, and pvhv_mmu_invalidate_begin() needs no other.
  * 3. Whoever removes an entry from the reverse map increments tlb_gen before

@@ -334,6 +334,29 @@ static __always_inline int fill_leaf(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu 
 	return r;
 }
 
+static bool flush_since(const struct pvhv_mmu_tree *tree, s64 flushes)
+{
+	return atomic64_read(&tree->flushes) != flushes;
+}
+
+/*
+ * Set A and D where an access does, and bind a table, locked, to what the walk has found.
+ * Both are for who knows that no flush has come after the walk began: what was a guest's
+ * table may be anything afterwards, and must not be written. Return: as pvhv_walk_mark().
+ */
+static int mark_and_bind(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv,
+			 struct pvhv_mmu_tree *tree, struct pvhv_mmu_table *t, struct pvhv_walk *w,
+			 u64 need, u64 *gfn)
+{
+	int r = pvhv_walk_mark(mmu, w, need, gfn);
+
+	if (r)
+		return r;
+	w->pte[w->level] |= need;
+	bind_walked(mmu, mv, tree, t, w);
+	return 0;
+}
+
 /**
  * leaf_bind() - bind the L1 table of an address, which is made if there is none
  * @mmu:	the domain's MMU
@@ -341,17 +364,20 @@ static __always_inline int fill_leaf(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu 
  * @tree:	where
  * @gva:	the address
  * @w:		what a walk has found
+ * @need:	what to set in the guest's leaf, as hardware would
  * @flushes:	of the tree, before that walk
+ * @gfn:	out: for -EAGAIN, page that must be writable
  *
- * Return: 0, 1: walk again, -ENOMEM if the cache is short.
+ * Return: 0, 1: walk again, -EAGAIN, -ENOMEM if the cache is short.
  */
 static int leaf_bind(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, struct pvhv_mmu_tree *tree,
-		     u64 gva, const struct pvhv_walk *w, s64 flushes)
+		     u64 gva, struct pvhv_walk *w, u64 need, s64 flushes, u64 *gfn)
 {
 	struct pvhv_mmu_table *t;
+	bool grown = false;
 	int r;
 
-	for (;;) {
+	for (;; grown = true) {
 		r = 1;
 		rcu_read_lock();
 		t = pvhv_tree_leaf(tree, gva);
@@ -359,20 +385,76 @@ static int leaf_bind(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, struct pvhv
 			spin_lock(&t->lock);
 			/* linked before this, and by whom; pairs with flush_begin() */
 			smp_mb();
-			if (pvhv_leaf_is(t, tree, gva) &&
-			    atomic64_read(&tree->flushes) == flushes) {
-				bind_walked(mmu, mv, tree, t, w);
-				r = 0;
-			}
+			if (pvhv_leaf_is(t, tree, gva) && !flush_since(tree, flushes))
+				r = mark_and_bind(mmu, mv, tree, t, w, need, gfn);
 			spin_unlock(&t->lock);
 		}
 		rcu_read_unlock();
-		if (t)
+		if (t || grown)
 			return r;
 		r = pvhv_tree_grow(mmu, mv, tree, gva);
 		if (r)
 			return r;
 	}
+}
+
+/* What the guest's tables say about an access. Return: 0, or what the miss comes to */
+static int look(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, const struct pvhv_mmu_tree *tree,
+		u64 gva, u32 access, struct pvhv_walk *w, struct pvhv_mmu_fault_info *out)
+{
+	int r = pvhv_walk(mmu, mv->root->cr3, gva, 1, w);
+
+	if (r == -EAGAIN)
+		return fill_again(mv, out, w->gfn, false);
+	if (!r && !pvhv_access_ok(w->acc, access)) {
+		w->error = PVHV_PF_P;
+		r = PVHV_MMU_GUEST_FAULT;
+	}
+	if (r) {
+		out->error_code = access | w->error;
+		return r;
+	}
+	return tree_admits(tree, w->acc) ? 0 : FILL_KUSER;
+}
+
+/*
+ * As fill_walk(), where flushes have made all its tries vain: the table first, and then the walk
+ * under its lock, which they wait for.
+ */
+static noinline int fill_locked(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv,
+				struct pvhv_mmu_tree *tree, u64 gva, u32 access, u64 need,
+				struct pvhv_mmu_fault_info *out)
+{
+	struct pvhv_mmu_table *t;
+	struct pvhv_walk w;
+	int r;
+
+	r = pvhv_tree_grow(mmu, mv, tree, gva);
+	if (r)
+		return r;
+	r = FILL_WALK;
+	rcu_read_lock();
+	t = pvhv_tree_leaf(tree, gva);
+	if (t) {
+		spin_lock(&t->lock);
+		/* A flush that does not find the table has come before what the walk reads. */
+		smp_mb();
+		if (pvhv_leaf_is(t, tree, gva)) {
+			r = look(mmu, mv, tree, gva, access, &w, out);
+			if (!r) {
+				r = mark_and_bind(mmu, mv, tree, t, &w, need, &out->gfn);
+				if (r == -EAGAIN)
+					fill_again(mv, out, out->gfn, true);
+				else if (r)
+					r = FILL_WALK;
+				else
+					r = fill_bound(mmu, mv, tree, t, gva, access, out);
+			}
+		}
+		spin_unlock(&t->lock);
+	}
+	rcu_read_unlock();
+	return r;
 }
 
 /* What the cached upper levels did not answer */
@@ -386,27 +468,19 @@ static int fill_walk(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, struct pvhv
 	for (tries = 0; tries < 8; tries++) {
 		s64 flushes = atomic64_read_acquire(&tree->flushes);
 
-		r = pvhv_walk(mmu, mv->root->cr3, gva, 1, &w);
+		r = look(mmu, mv, tree, gva, access, &w, out);
 		if (r == -EAGAIN)
-			return fill_again(mv, out, w.gfn, false);
-		if (!r && !pvhv_access_ok(w.acc, access)) {
-			w.error = PVHV_PF_P;
-			r = PVHV_MMU_GUEST_FAULT;
-		}
+			return r;
 		if (r) {
-			out->error_code = access | w.error;
+			/* what it has read, then whether that was still a table */
+			smp_rmb();
+			if (flush_since(tree, flushes))
+				continue;
 			return r;
 		}
-		if (!tree_admits(tree, w.acc))
-			return FILL_KUSER;
-		r = pvhv_walk_mark(mmu, &w, need, &out->gfn);
+		r = leaf_bind(mmu, mv, tree, gva, &w, need, flushes, &out->gfn);
 		if (r == -EAGAIN)
 			return fill_again(mv, out, out->gfn, true);
-		if (r)
-			continue;
-		w.pte[w.level] |= need;
-
-		r = leaf_bind(mmu, mv, tree, gva, &w, flushes);
 		if (r < 0)
 			return r;
 		if (r)
@@ -415,8 +489,9 @@ static int fill_walk(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, struct pvhv
 		if (r != FILL_WALK)
 			return r;
 	}
+	r = fill_locked(mmu, mv, tree, gva, access, need, out);
 	/* another vCPU keeps changing it: the guest misses it again */
-	return PVHV_MMU_FILLED;
+	return r == FILL_WALK ? PVHV_MMU_FILLED : r;
 }
 
 /* Kernel L3 tables reach a root's PML4 when they are missed through it. */
@@ -426,8 +501,11 @@ static void sync_kernel_slot(struct pvhv_mmu *mmu, struct pvhv_root *root, u64 g
 	u64 *entry = &root->pml4[PVHV_KERNEL_MODE][slot];
 	u64 master = READ_ONCE(mmu->master[slot]);
 
-	/* With five levels the master page itself is linked. Once set it stays. */
-	if (mmu->levels == 4 && unlikely(READ_ONCE(*entry) != master))
+	/*
+	 * With five levels the master page itself is linked. Once set it stays; but we may have
+	 * read it before that, and another vCPU have set ours since.
+	 */
+	if (mmu->levels == 4 && master && unlikely(READ_ONCE(*entry) != master))
 		WRITE_ONCE(*entry, master);
 }
 
@@ -548,10 +626,7 @@ static int hint_bind(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, struct pvhv
 		return r;
 	if (w.level > 1 && !(w.pte[w.level] & PT_A))
 		return PVHV_MMU_GUEST_FAULT;
-	r = pvhv_walk_mark(mmu, &w, 0, &gfn);
-	if (r)
-		return r;
-	return leaf_bind(mmu, mv, tree, gva, &w, flushes);
+	return leaf_bind(mmu, mv, tree, gva, &w, 0, flushes, &gfn);
 }
 
 /* A hint about @n pages of one L1 table: FILL_WALK if that is not bound */

@@ -348,6 +348,103 @@ static void fill_races_with_flush(struct kunit *test)
 	testvm_destroy(vm);
 }
 
+/* The guest takes a table away, flushes, and uses its page for something else: hook_data. */
+static void reuse_table(struct testvm *vm, enum testhook what, u64 gpa)
+{
+	struct pvhv_mmu_vcpu *walker = vm->v;
+	u64 *table;
+	int i;
+
+	if (what != HOOK_READ || !vm->hook_count || gpa >> 12 != vm->hook_arg >> 12)
+		return;
+	vm->hook_count--;
+	table = testvm_ptr(vm, *testvm_ptr(vm, vm->hook_arg) & PT_ADDR);
+	*testvm_ptr(vm, vm->hook_arg) = 0;
+	vm->v = &vm->mv[1];
+	testvm_flush_mm(vm, 1, USER_VA, USER_VA + PVHV_L1_SPAN, 0, PVHV_FLUSH_FREED_TABLES);
+	vm->v = walker;
+	for (i = 0; i < 512; i++)
+		table[i] = vm->hook_data;
+}
+
+/* What has been a table before a flush is neither written nor believed after it. */
+static void fill_races_with_reuse(struct kunit *test)
+{
+	/* like entries without A; with a reserved bit; of the kernel; outside of RAM */
+	static const u64 data[] = { 7, 7 | BIT_ULL(51), 3, 7 | BIT_ULL(45) };
+	struct testvm *vm = testvm_create(test, 1000, 4);
+	u64 cr3 = testvm_new_table(vm), was;
+	u64 *pmd, *table;
+	int n;
+
+	testvm_map_range(vm, cr3, USER_VA, DATA_GFN, 16, G_RW);
+	pmd = testvm_pte(vm, cr3, USER_VA, 2, G_TABLE);
+	was = *pmd;
+	table = testvm_ptr(vm, was & PT_ADDR);
+	testvm_load(vm, cr3, 1, 1);
+	vm->hook = reuse_table;
+	vm->hook_arg = (u8 *)pmd - (u8 *)vm->ram;
+
+	/* twice: for the first, there may be no spare table yet */
+	for (n = 0; n < 2 * ARRAY_SIZE(data); n++) {
+		int i = n % ARRAY_SIZE(data);
+
+		vm->hook_data = data[i];
+		vm->hook_count = 1;
+		*pmd = was;
+		EXPECT_FAULT(vm, USER_VA, i == 2 ? PVHV_ACC_WRITE : UW, 0);
+		KUNIT_EXPECT_EQ(test, vm->hook_count, 0U);
+		KUNIT_EXPECT_EQ(test, table[0], data[i]);
+		KUNIT_EXPECT_PTR_EQ(test, vm->v->root->kuser, NULL);
+
+		vm->hook_count = 1;
+		*pmd = was;
+		testvm_hint(vm, USER_VA, 16);
+		KUNIT_EXPECT_EQ(test, table[0], data[i]);
+		EXPECT_HW(vm, USER_VA, UR, false);
+	}
+	vm->hook = NULL;
+	testvm_check_agrees(vm);
+	testvm_destroy(vm);
+}
+
+static void flush_at_read(struct testvm *vm, enum testhook what, u64 gpa)
+{
+	struct pvhv_mmu_vcpu *walker = vm->v;
+
+	if (what != HOOK_READ || !vm->hook_count || gpa >> 12 != vm->hook_arg >> 12)
+		return;
+	vm->hook_count--;
+	vm->v = &vm->mv[1];
+	testvm_flush_mm(vm, 1, USER_VA + PVHV_L1_SPAN, USER_VA + 2 * PVHV_L1_SPAN, 0, 0);
+	vm->v = walker;
+}
+
+/* Flushes of something else, one during each walk, do not keep an access from its page. */
+static void fill_among_flushes(struct kunit *test)
+{
+	struct testvm *vm = testvm_create(test, 1000, 4);
+	struct pvhv_mmu_fault_info info;
+	u64 cr3 = testvm_new_table(vm);
+	u64 *pmd;
+
+	testvm_map_range(vm, cr3, USER_VA, DATA_GFN, 16, G_RW);
+	pmd = testvm_pte(vm, cr3, USER_VA, 2, G_TABLE);
+	testvm_load(vm, cr3, 1, 1);
+	KUNIT_ASSERT_EQ(test, 0, pvhv_mmu_topup(&vm->mmu, vm->v));
+	vm->hook = flush_at_read;
+	vm->hook_arg = (u8 *)pmd - (u8 *)vm->ram;
+	/* those that are not done under a lock, for which a flush would wait */
+	vm->hook_count = 8;
+	KUNIT_EXPECT_EQ(test, pvhv_mmu_fault(&vm->mmu, vm->v, USER_VA, UW, &info),
+			PVHV_MMU_FILLED);
+	KUNIT_EXPECT_EQ(test, vm->hook_count, 0U);
+	EXPECT_HW(vm, USER_VA, UW, true);
+	vm->hook = NULL;
+	testvm_check_agrees(vm);
+	testvm_destroy(vm);
+}
+
 /* ---- hints ---- */
 
 static void fill_hints(struct kunit *test)
@@ -591,6 +688,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(fill_races_with_guest),
 	KUNIT_CASE(fill_races_with_free),
 	KUNIT_CASE(fill_races_with_flush),
+	KUNIT_CASE(fill_races_with_reuse),
+	KUNIT_CASE(fill_among_flushes),
 	KUNIT_CASE(fill_hints),
 	KUNIT_CASE(fill_hints_short),
 	KUNIT_CASE(fill_without_memory),

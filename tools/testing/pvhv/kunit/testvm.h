@@ -72,7 +72,7 @@ struct testvm {
 	unsigned int reads;
 	unsigned int faults;		/* calls of pvhv_mmu_fault() */
 	void (*hook)(struct testvm *vm, enum testhook what, u64 arg);
-	u64 hook_arg;
+	u64 hook_arg, hook_data;
 	unsigned int hook_count;
 };
 
