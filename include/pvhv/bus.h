@@ -153,8 +153,10 @@ struct pvhv_transport {
  * @tp:		how to get there
  * @tp_data:	the transport's
  * @config:	backends on the host, else NULL
- * @wq:		for work of this device that may wait for the peer's memory, which
- *		may be long: on the host no other device's waits behind it
+ * @wq:		for work of this device that may wait long, for the peer's memory or for
+ *		what goes on in @io_wq: on the host no other device's waits behind it
+ * @io_wq:	for work that somebody's memory may wait for, and that itself waits for no
+ *		other work. On the host the disks of a domain share it; else it is @wq
  * @state:	this side's, as last published
  * @peer_state:	the other side's, as last seen
  * @generation:	likewise
@@ -175,6 +177,7 @@ struct pvhv_device {
 	void *tp_data;
 	const struct pvhv_device_config *config;
 	struct workqueue_struct *wq;
+	struct workqueue_struct *io_wq;
 	u32 state;
 	u32 peer_state;
 	u32 generation;
@@ -231,7 +234,8 @@ void pvhv_unregister_driver(struct pvhv_driver *drv);
 struct pvhv_device *pvhv_bus_add(const struct pvhv_transport *tp, void *tp_data,
 				 const struct pvhv_device_info *info,
 				 const struct pvhv_device_config *config,
-				 struct workqueue_struct *wq);
+				 struct workqueue_struct *wq,
+				 struct workqueue_struct *io_wq);
 void pvhv_bus_changed(struct pvhv_device *dev, const struct pvhv_device_info *info);
 void pvhv_bus_remove(struct pvhv_device *dev);
 

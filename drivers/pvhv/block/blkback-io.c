@@ -27,6 +27,12 @@
 
 #include "blkback.h"
 
+/*
+ * Deferred requests of a disk that wait at the same time, each with a worker of a queue that is
+ * all its domain's disks': the others go on when one does not answer.
+ */
+#define BLKBACK_DEFERRED_MAX	32
+
 /* Requests in one go, before others get the CPU and signals are looked at */
 #define BLKBACK_BUDGET	64
 
@@ -96,7 +102,7 @@ static void blkback_finish(struct blkback_req *req, u16 status)
 	list_add(&req->list, &q->free);
 	if (q->starved) {
 		q->starved = false;
-		queue_work(q->bd->dev->wq, &q->work);
+		queue_work(q->bd->dev->io_wq, &q->work);
 	}
 	if (!--q->in_flight)
 		wake_up(&q->drained);
@@ -131,8 +137,19 @@ static void blkback_as_owner(void (*fn)(struct blkback_req *req), struct blkback
 static void blkback_req_work(struct work_struct *work)
 {
 	struct blkback_req *req = container_of(work, struct blkback_req, work);
+	struct blkback *bd = req->q->bd;
 
-	blkback_as_owner(req->q->bd->backing->work, req);
+	blkback_as_owner(bd->backing->work, req);
+
+	spin_lock_irq(&bd->defer_lock);
+	req = list_first_entry_or_null(&bd->deferred, struct blkback_req, list);
+	if (req) {
+		list_del(&req->list);
+		queue_work(bd->dev->io_wq, &req->work);
+	} else {
+		bd->nr_deferred--;
+	}
+	spin_unlock_irq(&bd->defer_lock);
 }
 
 /* Rule 4 */
@@ -142,12 +159,12 @@ static void blkback_long_work(struct work_struct *work)
 	struct blkback_req *req;
 	bool more;
 
-	spin_lock_irq(&bd->long_lock);
+	spin_lock_irq(&bd->defer_lock);
 	req = list_first_entry_or_null(&bd->long_reqs, struct blkback_req, list);
 	if (req)
 		list_del(&req->list);
 	more = !list_empty(&bd->long_reqs);
-	spin_unlock_irq(&bd->long_lock);
+	spin_unlock_irq(&bd->defer_lock);
 
 	if (more)
 		queue_work(bd->dev->wq, &bd->long_work);
@@ -161,12 +178,13 @@ static void blkback_long_work(struct work_struct *work)
 }
 
 /**
- * blkback_long_init - once for each device
+ * blkback_defer_init - once for each device
  * @bd:	the device
  */
-void blkback_long_init(struct blkback *bd)
+void blkback_defer_init(struct blkback *bd)
 {
-	spin_lock_init(&bd->long_lock);
+	spin_lock_init(&bd->defer_lock);
+	INIT_LIST_HEAD(&bd->deferred);
 	INIT_LIST_HEAD(&bd->long_reqs);
 	INIT_WORK(&bd->long_work, blkback_long_work);
 }
@@ -186,14 +204,18 @@ void blkback_defer(struct blkback_req *req)
 	spin_lock_irqsave(&q->lock, flags);
 	q->stats[BLKBACK_DEFERRED]++;
 	spin_unlock_irqrestore(&q->lock, flags);
-	if (req->op != PVHV_BLK_DISCARD && req->op != PVHV_BLK_WRITE_ZEROES) {
-		queue_work(q->bd->dev->wq, &req->work);
-		return;
+
+	spin_lock_irqsave(&bd->defer_lock, flags);
+	if (req->op == PVHV_BLK_DISCARD || req->op == PVHV_BLK_WRITE_ZEROES) {
+		list_add_tail(&req->list, &bd->long_reqs);
+		queue_work(bd->dev->wq, &bd->long_work);
+	} else if (bd->nr_deferred < BLKBACK_DEFERRED_MAX) {
+		bd->nr_deferred++;
+		queue_work(bd->dev->io_wq, &req->work);
+	} else {
+		list_add_tail(&req->list, &bd->deferred);
 	}
-	spin_lock_irqsave(&bd->long_lock, flags);
-	list_add_tail(&req->list, &bd->long_reqs);
-	queue_work(bd->dev->wq, &bd->long_work);
-	spin_unlock_irqrestore(&bd->long_lock, flags);
+	spin_unlock_irqrestore(&bd->defer_lock, flags);
 }
 
 /* Get a request with room for @nr_segs, or NULL if that must wait (rule 2). */
@@ -486,7 +508,7 @@ static void blkback_queue_work(struct work_struct *work)
 	struct blkback_queue *q = container_of(work, struct blkback_queue, work);
 
 	if (blkback_event(q))
-		queue_work(q->bd->dev->wq, &q->work);
+		queue_work(q->bd->dev->io_wq, &q->work);
 }
 
 static void blkback_queue_free(struct blkback_queue *q)
@@ -573,7 +595,7 @@ void blkback_queue_start(struct blkback_queue *q)
 	WRITE_ONCE(q->stopped, false);
 	mutex_unlock(&q->mutex);
 	/* for what was sent before, whose event found the queue stopped */
-	queue_work(q->bd->dev->wq, &q->work);
+	queue_work(q->bd->dev->io_wq, &q->work);
 }
 
 /**

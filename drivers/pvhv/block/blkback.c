@@ -306,7 +306,7 @@ static int blkback_probe(struct pvhv_device *dev)
 	bd->state = dev->state;
 	mutex_init(&bd->lock);
 	INIT_WORK(&bd->fault_work, blkback_fault_work);
-	blkback_long_init(bd);
+	blkback_defer_init(bd);
 	err = blkback_open(bd);
 	if (err)
 		goto fail;

@@ -55,7 +55,7 @@ enum blkback_stat {
 /**
  * struct blkback_req - a request in flight
  * @q:		its queue
- * @list:	in the queue's free list, or the device's of what takes long
+ * @list:	in the queue's free list, or one of the device's
  * @op:		PVHV_BLK_xxx
  * @flags:	PVHV_BLK_xxx flags
  * @id:		the frontend's, only good for the response
@@ -170,7 +170,9 @@ struct blkback_backing {
  * @features:	PVHV_BLK_F_xxx
  * @discard_max: sectors of a request, as the frontend was told
  * @zeroes_max:	likewise
- * @long_lock:	irq safe
+ * @defer_lock:	irq safe
+ * @nr_deferred: requests that have a worker, or will soon
+ * @deferred:	those that wait for one
  * @long_reqs:	discards and zeroes that wait
  * @long_work:	does them
  * @lock:	control path, and the reading of statistics
@@ -194,7 +196,9 @@ struct blkback {
 	u32 discard_max;
 	u32 zeroes_max;
 
-	spinlock_t long_lock;	/* what follows */
+	spinlock_t defer_lock;	/* what follows */
+	unsigned int nr_deferred;
+	struct list_head deferred;
 	struct list_head long_reqs;
 	struct work_struct long_work;
 
@@ -220,7 +224,7 @@ void blkback_queue_drain(struct blkback_queue *q);
 void blkback_queue_destroy(struct blkback_queue *q);
 void blkback_end(struct blkback_req *req, blk_status_t status);
 void blkback_defer(struct blkback_req *req);
-void blkback_long_init(struct blkback *bd);
+void blkback_defer_init(struct blkback *bd);
 
 static inline u32 blkback_bytes(const struct blkback_req *req)
 {

@@ -308,6 +308,7 @@ static void pvhv_device_release(struct device *dev)
  * @info:	what it is, and the other side's state
  * @config:	@config of the device; must stay until pvhv_bus_remove() returns
  * @wq:		@wq of the device; likewise; NULL: the bus's
+ * @io_wq:	@io_wq of the device; likewise; NULL: @wq
  *
  * May sleep, and may probe a driver before it returns. The transport must be
  * able to serve @tp for the device from now on, until pvhv_bus_remove() returns;
@@ -319,7 +320,7 @@ static void pvhv_device_release(struct device *dev)
 struct pvhv_device *pvhv_bus_add(const struct pvhv_transport *tp, void *tp_data,
 				 const struct pvhv_device_info *info,
 				 const struct pvhv_device_config *config,
-				 struct workqueue_struct *wq)
+				 struct workqueue_struct *wq, struct workqueue_struct *io_wq)
 {
 	struct pvhv_bus_device *b = kzalloc(sizeof(*b), GFP_KERNEL_ACCOUNT);
 	struct pvhv_device *pd;
@@ -343,6 +344,7 @@ struct pvhv_device *pvhv_bus_add(const struct pvhv_transport *tp, void *tp_data,
 	pd->tp_data = tp_data;
 	pd->config = config;
 	pd->wq = wq ?: bus_wq;
+	pd->io_wq = io_wq ?: pd->wq;
 	pd->state = PVHV_DEV_INITIALISING;
 	pd->peer_state = info->state;
 	pd->generation = info->generation;

@@ -143,7 +143,7 @@ static void add_device(const struct pvhv_device_info *info)
 
 	if (!gd)
 		return;
-	dev = pvhv_bus_add(&guest_transport, gd, info, NULL, NULL);
+	dev = pvhv_bus_add(&guest_transport, gd, info, NULL, NULL, NULL);
 	if (IS_ERR(dev)) {
 		pr_warn("device %u of class %u: error %ld\n", info->index, info->class,
 			PTR_ERR(dev));

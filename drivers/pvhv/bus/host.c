@@ -52,13 +52,13 @@ static void host_copy(struct pvhv_device *dev, struct pvhv_copy *copies, unsigne
 static struct pvhv_event *host_event_alloc(struct pvhv_device *dev, bool (*fn)(void *data),
 					   void *data, unsigned int flags)
 {
-	return pvhv_host_event_alloc(dev->peer, fn, data, flags, dev->wq);
+	return pvhv_host_event_alloc(dev->peer, fn, data, flags, dev->io_wq);
 }
 
 static struct pvhv_event *host_event_bind(struct pvhv_device *dev, pvhv_port_t peer_port,
 					  bool (*fn)(void *data), void *data, unsigned int flags)
 {
-	return pvhv_host_event_bind(dev->peer, peer_port, fn, data, flags, dev->wq);
+	return pvhv_host_event_bind(dev->peer, peer_port, fn, data, flags, dev->io_wq);
 }
 
 const struct pvhv_transport pvhv_host_transport = {

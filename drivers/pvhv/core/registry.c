@@ -125,20 +125,27 @@ out:
 	return dq;
 }
 
-/*
- * Domains do not wait for each other, and neither do devices, but for the disks of one domain,
- * and these only for one that has all of the queue's workers waiting.
- */
-static int make_queue(struct pvhv_rdev *rd, struct pvhv_domain *d)
+static void free_queues(struct pvhv_rdev *rd)
 {
-	if (rd->class == PVHV_CLASS_BLOCK) {
+	if (rd->wq)
+		destroy_workqueue(rd->wq);
+	if (rd->disk_queue)
+		disk_queue_put(rd->disk_queue);
+}
+
+/*
+ * Who closes a device waits for its requests. A rescuer takes all that is pending and does it
+ * in turn, so the two must not be in the same queue: it could wait for what is behind it.
+ */
+static int make_queues(struct pvhv_rdev *rd, struct pvhv_domain *d)
+{
+	rd->wq = alloc_workqueue("pvhv%u-dev", WQ_UNBOUND, 0, d->id);
+	if (rd->class == PVHV_CLASS_BLOCK)
 		rd->disk_queue = disk_queue_get(d);
-		if (rd->disk_queue)
-			rd->wq = rd->disk_queue->wq;
-	} else {
-		rd->wq = alloc_workqueue("pvhv%u-dev", WQ_UNBOUND, 0, d->id);
-	}
-	return rd->wq ? 0 : -ENOMEM;
+	if (rd->wq && (rd->disk_queue || rd->class != PVHV_CLASS_BLOCK))
+		return 0;
+	free_queues(rd);
+	return -ENOMEM;
 }
 
 /* ---- the end ---- */
@@ -147,10 +154,7 @@ static void free_work(struct work_struct *work)
 {
 	struct pvhv_rdev *rd = container_of(work, struct pvhv_rdev, free);
 
-	if (rd->disk_queue)
-		disk_queue_put(rd->disk_queue);
-	else
-		destroy_workqueue(rd->wq);
+	free_queues(rd);
 	kfree(rd);
 	if (atomic_dec_and_test(&nr_rdevs))
 		wake_up(&rdevs_gone);
@@ -631,7 +635,8 @@ static int put_on_bus(struct pvhv_rdev *rd)
 	int ret;
 
 	fill_info(rd, B, &info);
-	bus = pvhv_bus_add(&pvhv_host_transport, rd, &info, &rd->config, rd->wq);
+	bus = pvhv_bus_add(&pvhv_host_transport, rd, &info, &rd->config, rd->wq,
+			   rd->disk_queue ? rd->disk_queue->wq : NULL);
 	if (IS_ERR(bus))
 		return PTR_ERR(bus);
 	ret = driver_result(bus);
@@ -654,7 +659,7 @@ static int add_device(struct pvhv_domain *d, struct pvhv_device_add *a)
 	if (!rd)
 		return -ENOMEM;
 	rd->class = a->class;
-	ret = make_queue(rd, d);
+	ret = make_queues(rd, d);
 	if (ret) {
 		kfree(rd);
 		return ret;

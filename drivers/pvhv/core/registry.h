@@ -9,7 +9,7 @@
 #include "pvhv.h"
 
 /**
- * struct pvhv_disk_queue - a domain's disks' workqueue
+ * struct pvhv_disk_queue - the workqueue for I/O of a domain's disks
  * @wq:		with a rescuer, which is a thread that nobody is charged for: so one for all
  * @users:	the domain and its disks
  */
@@ -50,11 +50,11 @@ struct pvhv_rside {
  * @config:	for it
  * @grants:	the frontend's
  * @kept:	the frontend's domain, if its backend uses more of it than grants
- * @wq:		the domain's disks', or its own: what its backend does there may wait for the
- *		owner's memory or file, which may be a file system that does not answer
- * @disk_queue:	of a disk: what @wq is of
+ * @wq:		its own: what its backend does there may wait for the owner's memory or file,
+ *		which may be a file system that does not answer
+ * @disk_queue:	of a disk: for its I/O
  * @remove:	takes it from the bus, then away; on @wq
- * @free:	lets go of @wq
+ * @free:	lets go of the queues
  */
 struct pvhv_rdev {
 	struct list_head list;
