@@ -23,6 +23,7 @@
 #define NR_DATA		600
 #define NR_VCPUS	4
 #define NR_MM		3
+#define REUSE_MM	NR_MM	/* one more, whose only L1 table comes and goes */
 #define USER_VA		0x7f1234400000ULL
 #define USER2_VA	(USER_VA + BIT_ULL(33))
 #define USER_PAGES	1500
@@ -49,16 +50,18 @@ static struct pvhv_mmu_vcpu vcpus[NR_VCPUS];
 static u64 *ram;
 static struct stress_gfn *gfns;
 static u64 next_table;
-static u64 cr3[NR_MM];
-static u64 ctx[NR_MM];
-static atomic64_t gen[NR_MM];
+static u64 cr3[NR_MM + 1];
+static u64 ctx[NR_MM + 1];
+static atomic64_t gen[NR_MM + 1];
 static atomic64_t next_ctx = ATOMIC64_INIT(10);
 static atomic64_t next_pfn = ATOMIC64_INIT(0x200000);
 static atomic_t nr_ops;
 static atomic_t nr_invalidations;
+static atomic_t nr_reuses;
 static atomic_t bad;
 /* held for reading by whoever uses the MMU, for writing by the checks */
 static DECLARE_RWSEM(stop);
+static DEFINE_MUTEX(reuse_lock);
 
 static u32 rnd(u32 below)
 {
@@ -78,6 +81,9 @@ int pvhv_gpt_read(struct pvhv_mmu *m, u64 gpa, u64 *val)
 	if (gpa >> PAGE_SHIFT >= NR_GFNS)
 		return -ENOENT;
 	*val = READ_ONCE(ram[gpa / 8]);
+	/* as if the host were busy: what is read of the next level may be much younger */
+	if (!rnd(64))
+		udelay(rnd(100));
 	return 0;
 }
 
@@ -135,7 +141,7 @@ u64 pvhv_leaf_pa(u64 pfn)
 	return pfn << PAGE_SHIFT;
 }
 
-/* ---- the guest's tables: made once, only leaves change ---- */
+/* ---- the guest's tables: made once, only leaves change, but for REUSE_MM ---- */
 
 static u64 *guest_pte(u64 table, u64 gva, int level)
 {
@@ -169,7 +175,7 @@ static void make_tables(void)
 	int mm, i;
 
 	next_table = 1;
-	for (mm = 0; mm < NR_MM; mm++) {
+	for (mm = 0; mm <= NR_MM; mm++) {
 		cr3[mm] = next_table++ << PAGE_SHIFT;
 		ctx[mm] = atomic64_inc_return(&next_ctx);
 		atomic64_set(&gen[mm], 1);
@@ -178,6 +184,11 @@ static void make_tables(void)
 		else
 			for (i = 0; i < 2 * 512; i++)
 				*guest_pte(cr3[0], KERNEL_VA + i * PAGE_SIZE, 1) = random_pte(true);
+		if (mm == REUSE_MM) {
+			for (i = 0; i < 512; i++)
+				*guest_pte(cr3[mm], USER_VA + i * PAGE_SIZE, 1) = random_pte(false);
+			continue;
+		}
 		/* to the end of the last L1 table, and what a range runs over */
 		for (i = 0; i < 4 * 512; i++) {
 			*guest_pte(cr3[mm], USER_VA + i * PAGE_SIZE, 1) = random_pte(false);
@@ -200,8 +211,9 @@ static u64 random_va(bool *kernel)
 static void do_load(struct pvhv_mmu_vcpu *mv, int mm)
 {
 	struct pvhv_mmu_flush fl = {};
-	u64 id = rnd(4) ? READ_ONCE(ctx[mm]) : 0;
-	bool all = !rnd(64);
+	/* who flushes REUSE_MM does it by its number, so it always has one */
+	bool all = !rnd(64) && mm != REUSE_MM;
+	u64 id = rnd(4) || mm == REUSE_MM ? READ_ONCE(ctx[mm]) : 0;
 
 	while (pvhv_mmu_load_root(&mmu, mv, cr3[mm], id, atomic64_read(&gen[mm]), all, &fl))
 		pvhv_mmu_topup(&mmu, mv);
@@ -267,6 +279,49 @@ static void do_protect(struct pvhv_mmu_vcpu *mv, int mm, u64 va)
 		cond_resched();
 }
 
+static unsigned int scan_mm(u64 of, u64 first, u64 last, bool quiet);
+
+/*
+ * A table is taken away and, after a flush, its page is used for something else. Nothing of it
+ * may be mapped then, nor written as a table is, whoever was just walking it.
+ */
+static void do_reuse(struct pvhv_mmu_vcpu *mv)
+{
+	static const u64 data[] = { 1, 3, 5, 7 };
+	struct pvhv_mmu_flush fl = {};
+	u64 *pmd, old, *table, g;
+	int i;
+
+	if (!mutex_trylock(&reuse_lock))
+		return;
+	pmd = guest_pte(cr3[REUSE_MM], USER_VA, 2);
+	old = xchg(pmd, 0);
+	table = &ram[(old & PT_ADDR) / 8];
+	g = atomic64_inc_return(&gen[REUSE_MM]);
+	while (pvhv_mmu_flush_mm_step(&mmu, mv, ctx[REUSE_MM], USER_VA, USER_VA + PVHV_L1_SPAN, g,
+				      PVHV_FLUSH_FREED_TABLES, &fl))
+		cond_resched();
+	for (i = 0; i < 512; i++)
+		WRITE_ONCE(table[i], data[i % ARRAY_SIZE(data)]);
+	if (scan_mm(cr3[REUSE_MM], 1, 0, false))
+		complain("a table taken away is mapped", 0);
+	udelay(20 + rnd(100));
+	for (i = 0; i < 512; i++)
+		if (READ_ONCE(table[i]) != data[i % ARRAY_SIZE(data)])
+			complain("what was a table is written", READ_ONCE(table[i]));
+	for (i = 0; i < 512; i++)
+		WRITE_ONCE(table[i], random_pte(false));
+	xchg(pmd, old);
+	atomic_inc(&nr_reuses);
+	mutex_unlock(&reuse_lock);
+}
+
+static void do_hint(struct pvhv_mmu_vcpu *mv, u64 hint)
+{
+	if (pvhv_mmu_sync_hints(&mmu, mv, &hint, 1) == -ENOMEM)
+		pvhv_mmu_topup(&mmu, mv);
+}
+
 static void do_hints(struct pvhv_mmu_vcpu *mv)
 {
 	bool kernel;
@@ -294,8 +349,16 @@ static int vcpu_thread(void *data)
 		atomic_inc(&nr_ops);
 		down_read(&stop);
 		if (!mv->root || what < 5) {
-			mm = rnd(NR_MM);
+			mm = rnd(NR_MM + 1);
 			do_load(mv, mm);
+		} else if (mm == REUSE_MM && what < 95) {
+			va = USER_VA + rnd(512) * PAGE_SIZE;
+			if (what < 80)
+				do_fault(mv, va);
+			else if (what < 90)
+				do_reuse(mv);
+			else
+				do_hint(mv, va | rnd(40));
 		} else if (what < 65) {
 			do_fault(mv, va);
 		} else if (what < 80) {
@@ -354,19 +417,27 @@ static unsigned int scan(struct pvhv_mmu_tree *tree, u64 first, u64 last, bool q
 	return n;
 }
 
-static unsigned int scan_all(u64 first, u64 last, bool quiet)
+/* The user halves of address spaces with the table @of, or of all if it is 0 */
+static unsigned int scan_mm(u64 of, u64 first, u64 last, bool quiet)
 {
-	unsigned int n = scan(&mmu.kernel, first, last, quiet);
 	struct pvhv_root *root;
+	unsigned int n = 0;
 
 	spin_lock(&mmu.roots_lock);
 	list_for_each_entry(root, &mmu.all, all) {
+		if (of && root->cr3 != of)
+			continue;
 		n += scan(&root->user, first, last, quiet);
 		if (READ_ONCE(root->kuser))
 			n += scan(root->kuser, first, last, quiet);
 	}
 	spin_unlock(&mmu.roots_lock);
 	return n;
+}
+
+static unsigned int scan_all(u64 first, u64 last, bool quiet)
+{
+	return scan(&mmu.kernel, first, last, quiet) + scan_mm(0, first, last, quiet);
 }
 
 static unsigned int count_rmaps(void)
@@ -484,9 +555,9 @@ static int __init stress_init(void)
 	pvhv_mmu_get_stats(&mmu, &stats);
 	if (count_rmaps() || stats.tables_now || stats.pages_now || stats.roots_now)
 		complain("something is left", stats.tables_now);
-	pr_info("pvhv stress: %s: %d operations, %d invalidations, %llu fills, %llu prefills, %llu resyncs, %llu zaps, %llu by the host, %llu evictions\n",
+	pr_info("pvhv stress: %s: %d operations, %d invalidations, %d tables reused, %llu fills, %llu prefills, %llu resyncs, %llu zaps, %llu by the host, %llu evictions\n",
 		r || atomic_read(&bad) ? "FAILED" : "passed", atomic_read(&nr_ops),
-		atomic_read(&nr_invalidations), stats.fills, stats.prefills, stats.resyncs,
+		atomic_read(&nr_invalidations), atomic_read(&nr_reuses), stats.fills, stats.prefills, stats.resyncs,
 		stats.zaps, stats.host_zaps, stats.evictions);
 	/* loaded for what it does, not to stay */
 	r = r ?: -EAGAIN;
