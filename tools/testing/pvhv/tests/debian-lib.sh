@@ -8,9 +8,7 @@ debian_options="--memory 512M --disk path=/dev/vda,serial=root --net bridge=br0 
 
 # A bridge with the host and a DHCP server on it
 debian_network() {
-	modprobe pvhv-blkback || return
-	modprobe pvhv-netback || return
-	ip link add br0 type bridge
+	ip link add br0 type bridge || return
 	ip address add 192.168.77.1/24 dev br0
 	ip link set br0 up
 	cat >/tmp/udhcpd.conf <<-EOF

@@ -4,6 +4,7 @@
 # hosts: stock
 # needs: guest rootfs
 # args: --scratch build/rootfs.img --memory 2048M
+# copy: Documentation/pvhv/recipes.rst:/root/recipes.rst
 # boot: debian
 # timeout: 3000
 #
@@ -27,6 +28,14 @@ debian_expect() {
 
 # shown_fsck: what there is to say about it in a line
 shown_fsck() { tail -n 2 /tmp/fsck | paste -sd ' '; }
+
+# The recipe's command is this one, but for where the image is
+recipe=$(awk '$1 == ":name:" { on = $2 == "debian"; next }
+	on && /^[^ ]/ { exit }
+	on && $1 == "pvhv" { command = 1 }
+	command { sub(/\\$/, ""); print }' recipes.rst | xargs)
+expected="pvhv run --name debian $(echo "$debian_options" | sed 's,/dev/vda,/srv/debian.img,')"
+[ "$recipe" = "$expected" ] && ok recipe || not_ok recipe "it is \"$recipe\""
 
 debian_network || fail "no network on the host"
 start_debian first

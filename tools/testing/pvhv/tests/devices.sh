@@ -112,6 +112,19 @@ done
 wait_for 30 backs_are 1 && ok fast || not_ok fast "$(nr_backs) backends are left"
 guest_expect fast-guest 0 30 'until_true 20 fronts_are 1 && reads first'
 
+# without any, all that is left of what the counters count is the console's
+counters() {
+	pvhv stat devices | awk '$1 ~ /^(ports|grants_mapped|devices)_now$/ {print $1, $2}' | paste -sd ' '
+}
+counters_are() { [ "$(counters)" = "$1" ]; }
+with_one=$(counters)
+expect detach-last 0 pvhv disk detach devices first
+wait_for 10 counters_are "ports_now 1 grants_mapped_now 2 devices_now 1" && ok no-grants ||
+	not_ok no-grants "$(counters)"
+expect attach-again 0 pvhv disk attach devices path=/tmp/disk0,serial=first
+guest_expect attached-again 0 30 'until_true 20 reads first'
+counters_are "$with_one" && ok same-counters || not_ok same-counters "$(counters), not $with_one"
+
 # drivers that go and come, in the guest and on the host, with requests in flight
 guest_expect unbind-guest 0 100 'for i in $(seq 1 20); do
 	dd if=/dev/pvda of=/dev/null bs=4k count=1000 iflag=direct 2>/dev/null &

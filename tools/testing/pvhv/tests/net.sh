@@ -154,6 +154,53 @@ echo 0 >/sys/module/pvhv_netback/parameters/max_queues
 guest_expect driver-guest 0 10 'ethtool -i eth0 | grep -q "^driver: pvhv-netfront" && ethtool -k eth0 | grep -q "^tcp-segmentation-offload: on"'
 check driver-host eval 'ethtool -i $vif | grep -q "^driver: pvhv-netback"'
 
+# what the tracepoints say of an interface that comes, is used and goes, and the counters after it
+counters() {
+	pvhv stat net | awk '$1 ~ /^(ports|grants_mapped|devices)_now$/ {print $1, $2}' | paste -sd ' '
+}
+before=$(counters)
+trace=/sys/kernel/tracing
+echo 16384 >$trace/buffer_size_kb
+echo 1 >$trace/events/pvhv/enable
+check traced-attach pvhv net attach net ifname=traced0
+ip addr add 10.7.0.1/24 dev traced0
+guest_expect traced-transfer 0 100 'until_true 10 [ -e /sys/class/net/eth2 ] &&
+	ip link set eth2 up && ip addr add 10.7.0.2/24 dev eth2 && until_true 10 ping -c 1 -W 1 10.7.0.1 &&
+	netload transfer 10.7.0.1 7777 200000 200000'
+counters >/tmp/counters
+check traced-detach pvhv net detach net traced0
+echo 0 >$trace/events/pvhv/enable
+cp $trace/trace /tmp/traced
+domid=${vif#vif}
+domid=${domid%.*}
+# traced NAME FIELDS [MORE]: there is a line of pvhv_NAME with these fields
+traced() {
+	grep -qE ": pvhv_$1: $2\$" /tmp/traced && ok "traced-$1${3:+-$3}" ||
+		not_ok "traced-$1${3:+-$3}" "$(grep -m 1 "pvhv_$1:" /tmp/traced)"
+}
+nr='[0-9]+' hex='0x[0-9a-f]+'
+traced exit "vcpu 0 reason $hex error_code $hex rip $hex (user|kernel)"
+traced hypercall "vcpu 0 nr $nr args $hex $hex $hex $hex"
+traced event "vcpu 0 vector $nr error_code $hex cr2 $hex"
+traced page_fault "vcpu 0 gva $hex error_code $hex result -?$nr"
+traced event_send "domain $domid port $nr to domain 0 port 0" to-the-host
+traced event_send "domain 0 port $nr to domain $domid port $nr" to-the-guest
+for what in map unmap; do
+	traced grant_$what "owner $domid ref $nr user 0 read result 0" read
+	traced grant_$what "owner $domid ref $nr user 0 write result 0" write
+done
+traced grant_copy "owner $domid ref $nr user 0 write result 0"
+for states in 'backend 1 2' 'frontend 1 3' 'backend 2 4' 'frontend 3 4' 'backend 4 5' \
+	'frontend [45] 6' 'backend 5 6'; do
+	from_to=${states#* }
+	traced device "device $nr ${states%% *} state ${from_to% *} to ${from_to#* } flags $hex" \
+		"$(echo "$states" | tr -d '[]' | tr ' ' -)"
+done
+[ "$(cat /tmp/counters)" != "$before" ] && ok counters-change || not_ok counters-change "$before"
+counters_are() { [ "$(counters)" = "$1" ]; }
+wait_for 10 counters_are "$before" && ok counters-again ||
+	not_ok counters-again "$(counters), not $before"
+
 # link down and up, from both ends
 ip link set "$vif" down
 guest_expect link-down 0 20 'until_true 10 carrier eth0 0'

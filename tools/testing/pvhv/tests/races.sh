@@ -5,10 +5,11 @@
 # long: kcsan
 # needs: guest test-guests programs
 # copy: build/guests.install:/root/guests build/programs:/root/programs
-# timeout: 2400
+# timeout: 3000
 #
-# Guests with several vCPUs on a host that looks for data races. Only races between functions of
-# ours are reported (which makes the host's log, and so the test, bad): Linux has some of its own.
+# Guests with several vCPUs or with devices on a host that looks for data races. Only races between
+# functions of ours are reported (which makes the host's log, and so the test, bad): Linux has some
+# of its own.
 . ./lib.sh
 modprobe pvhv && modprobe pvhv-blkback && modprobe pvhv-netback || fail "no module"
 kcsan=/sys/kernel/debug/kcsan
@@ -24,6 +25,7 @@ grep '' $kcsan | head -n 20 | sed 's/^/# /'
 	not_ok functions "$(wc -l </tmp/functions), $(head -n 1 /tmp/errors)"
 
 guests/run-all -t 300 guests smp smpcrash flush hints roots ports grants timer multicall || failed=1
+guests/run-all -t 600 guests blkring netring conring || failed=1
 use_guest programs/tests.cpio
 run_guest smp 900 --cpus 4 --append 'quiet loglevel=1 tests=smp,threads'
 # not in vain: it has set up watchpoints, also in what we asked for

@@ -7,7 +7,8 @@
 # copy: Documentation/pvhv/recipes.rst:/root/recipes.rst
 # timeout: 1500
 #
-# The recipes of the documentation as they are written there.
+# The recipes of the documentation as they are written there, those in blocks with a name. What
+# they need of the kernel they get by themselves: no module is loaded here but loop.
 # shellcheck disable=SC2016 # what the guest's shell expands
 . ./lib.sh
 
@@ -93,8 +94,9 @@ base_sum=$(md5sum </srv/base.img)
 export DM_DISABLE_UDEV=1
 # nor who would load this when losetup looks for it
 modprobe loop || fail "no loop devices"
-modprobe pvhv-blkback || fail "no pvhv-blkback"
-modprobe pvhv-netback || fail "no pvhv-netback"
+for module in pvhv_blkback pvhv_netback; do
+	[ ! -e /sys/module/$module ] || fail "$module is here before it is needed"
+done
 make_guest guest/orders guest/disks:root/disks /sbin/mkfs.ext4 /sbin/e2fsck
 start web 192M
 start db 128M
@@ -143,6 +145,15 @@ guest bridge-db-to-web db 60 'ping -q -c 3 -W 10 192.168.77.2'
 in_guest db 20 'head -c 2000000 /dev/urandom >/tmp/file; httpd -p 5000 -h /tmp; md5sum </tmp/file' >/tmp/sum
 guest bridge-transfer web 120 "wget -q -O - http://192.168.77.3:5000/file | md5sum | grep $(cut -d' ' -f1 /tmp/sum)"
 
+# Another part of the network, which has the guests' addresses
+ip netns add lan
+ip link add eth1 type veth peer name eth0 netns lan
+ip -n lan address add 192.168.77.4/24 dev eth0
+ip -n lan link set eth0 up
+on_host bridge-port
+guest bridge-web-to-lan web 60 'ping -q -c 3 -W 10 192.168.77.4'
+expect bridge-lan-to-db 0 ip netns exec lan ping -q -c 3 -W 10 192.168.77.3
+
 # The outside: a network namespace that knows nothing of 192.168.77
 ip netns add outside
 ip link add out0 type veth peer name eth0 netns outside
@@ -167,6 +178,8 @@ for name in web db; do
 done
 no_guests() { [ "$(pvhv list | wc -l)" = 1 ]; }
 wait_for 60 no_guests && ok guests-end || not_ok guests-end "$(pvhv list | tail -n 1)"
-[ ! -e /sys/class/net/web0 ] && [ ! -e /sys/class/net/db0 ] && ok interfaces-are-gone ||
+# which does not wait for their interfaces
+no_interfaces() { [ ! -e /sys/class/net/web0 ] && [ ! -e /sys/class/net/db0 ]; }
+wait_for 30 no_interfaces && ok interfaces-are-gone ||
 	not_ok interfaces-are-gone "$(ip -brief link | cut -d" " -f1 | paste -sd " ")"
 exit $failed
