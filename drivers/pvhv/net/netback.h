@@ -38,7 +38,7 @@ struct netback_stats {
 	u64 rx_deferred;	/* had to wait for the guest's memory */
 	u64 rx_invalid;		/* lost by bad buffers */
 	u64 rx_stopped;		/* times that buffers ran out */
-	u64 rx_stalled;		/* times that none came for stall_timeout */
+	u64 rx_stalled;		/* times that too few came for stall_timeout */
 	u64 rx_events;
 	u64 rx_notified;
 };
@@ -67,8 +67,11 @@ struct netback_stats {
  * @rx_skb:	a packet that @rx_work is about to copy; the queue is stopped, @rx is @rx_work's
  * @rx_stalled:	the guest takes nothing: drop
  * @rx_needed:	buffers for which the queue waits
+ * @rx_since:	when it was stopped last; jiffies
+ * @rx_waited:	jiffies that it was stopped for while @rx_taken buffers were taken
+ * @rx_taken:	see NETBACK_RX_PROGRESS
  * @rx_work:	copies with sleeping
- * @rx_stall:	runs when the queue was stopped for too long
+ * @rx_stall:	runs when the queue has been stopped for too long
  * @copies:	of one packet
  * @ids:	of its buffers
  *
@@ -97,6 +100,9 @@ struct netback_queue {
 	struct sk_buff *rx_skb;
 	bool rx_stalled;
 	unsigned int rx_needed;
+	unsigned long rx_since;
+	unsigned long rx_waited;
+	unsigned int rx_taken;
 	struct work_struct rx_work;
 	struct delayed_work rx_stall;
 	struct pvhv_copy copies[NETBACK_MAX_COPIES];
