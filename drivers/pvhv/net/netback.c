@@ -35,7 +35,7 @@ static int netback_open(struct net_device *ndev)
 {
 	struct netback *nb = netdev_priv(ndev);
 
-	queue_work(nb->pdev->wq, &nb->work);
+	mod_delayed_work(nb->pdev->wq, &nb->work, 0);
 	return 0;
 }
 
@@ -45,7 +45,7 @@ static int netback_change_mtu(struct net_device *ndev, int mtu)
 	struct netback *nb = netdev_priv(ndev);
 
 	WRITE_ONCE(ndev->mtu, mtu);
-	queue_work(nb->pdev->wq, &nb->work);
+	mod_delayed_work(nb->pdev->wq, &nb->work, 0);
 	return 0;
 }
 
@@ -164,23 +164,26 @@ static const struct ethtool_ops netback_ethtool_ops = {
 static int publish(struct netback *nb, u32 state)
 {
 	struct pvhv_props *p = pvhv_props_alloc();
+	unsigned int mtu = READ_ONCE(nb->ndev->mtu);
+	bool link = netif_running(nb->ndev);
 	int err;
 
 	if (!p)
 		return -ENOMEM;
-	nb->link = netif_running(nb->ndev);
-	nb->mtu = READ_ONCE(nb->ndev->mtu);
 	pvhv_prop_add(p, PVHV_PROP_NR_QUEUES, 0, nb->max_queues);
 	pvhv_prop_add(p, PVHV_PROP_RING_PAGES, 0, PVHV_MAX_RING_PAGES);
 	pvhv_prop_add(p, PVHV_NET_FEATURES, 0, PVHV_NET_ALL_FEATURES);
-	pvhv_prop_add(p, PVHV_NET_LINK, 0, nb->link);
+	pvhv_prop_add(p, PVHV_NET_LINK, 0, link);
 	pvhv_prop_add(p, PVHV_NET_MAC, 0, pvhv_net_mac_to_prop(nb->pdev->config->mac));
-	pvhv_prop_add(p, PVHV_NET_MTU, 0, nb->mtu);
+	pvhv_prop_add(p, PVHV_NET_MTU, 0, mtu);
 	err = pvhv_publish(nb->pdev, state, p);
 	kfree(p);
-	if (!err)
-		nb->state = state;
-	return err;
+	if (err)
+		return err;
+	nb->state = state;
+	nb->link = link;
+	nb->mtu = mtu;
+	return 0;
 }
 
 static void disconnect(struct netback *nb)
@@ -344,8 +347,9 @@ out:
 
 static void netback_work(struct work_struct *work)
 {
-	struct netback *nb = container_of(work, struct netback, work);
+	struct netback *nb = container_of(to_delayed_work(work), struct netback, work);
 	unsigned int i;
+	int err = 0;
 
 	mutex_lock(&nb->lock);
 	if (nb->broken && nb->state == PVHV_DEV_CONNECTED) {
@@ -355,12 +359,15 @@ static void netback_work(struct work_struct *work)
 		for (i = 0; i < nb->nr_queues; i++)
 			netback_rx_stop(&nb->queues[i]);
 		netif_carrier_off(nb->ndev);
-		publish(nb, PVHV_DEV_CLOSING);
+		err = publish(nb, PVHV_DEV_CLOSING);
 	} else if (nb->state == PVHV_DEV_CONNECTED &&
 		   (nb->link != netif_running(nb->ndev) || nb->mtu != READ_ONCE(nb->ndev->mtu))) {
-		publish(nb, PVHV_DEV_CONNECTED);
+		err = publish(nb, PVHV_DEV_CONNECTED);
 	}
 	mutex_unlock(&nb->lock);
+	/* No memory, most likely: nobody else would tell the guest. */
+	if (err)
+		queue_delayed_work(nb->pdev->wq, &nb->work, HZ);
 }
 
 /**
@@ -373,7 +380,7 @@ static void netback_work(struct work_struct *work)
 void netback_break(struct netback *nb, const char *why)
 {
 	if (!cmpxchg(&nb->broken, NULL, why))
-		queue_work(nb->pdev->wq, &nb->work);
+		mod_delayed_work(nb->pdev->wq, &nb->work, 0);
 }
 
 /* ---- coming and going ---- */
@@ -449,7 +456,7 @@ static int netback_probe(struct pvhv_device *pdev)
 	nb->max_queues = queues;
 	nb->state = PVHV_DEV_INITIALISING;
 	mutex_init(&nb->lock);
-	INIT_WORK(&nb->work, netback_work);
+	INIT_DELAYED_WORK(&nb->work, netback_work);
 	nb->queues = kvcalloc(queues, sizeof(*nb->queues), GFP_KERNEL_ACCOUNT);
 	if (!nb->queues) {
 		err = -ENOMEM;
@@ -483,7 +490,7 @@ static int netback_probe(struct pvhv_device *pdev)
 
 out_registered:
 	unregister_netdev(ndev);
-	cancel_work_sync(&nb->work);
+	cancel_delayed_work_sync(&nb->work);
 out_free:
 	free_netback(nb);
 	return err;
@@ -498,7 +505,7 @@ static void netback_remove(struct pvhv_device *pdev)
 	nb->state = PVHV_DEV_CLOSED;
 	mutex_unlock(&nb->lock);
 	unregister_netdev(nb->ndev);
-	cancel_work_sync(&nb->work);
+	cancel_delayed_work_sync(&nb->work);
 	free_netback(nb);
 }
 

@@ -124,7 +124,7 @@ struct netback_queue {
  * @broken:	the frontend broke a rule that there is no recovery from; why
  * @nr_queues:	connected; 0: none
  * @nr_stalled:	queues that are stalled
- * @work:	publishes link and MTU, closes what is broken
+ * @work:	publishes link and MTU, closes what is broken; again later if it cannot
  * @queues:	PVHV_NET_MAX_QUEUES or less
  */
 struct netback {
@@ -140,7 +140,7 @@ struct netback {
 	unsigned int max_queues;
 	unsigned int nr_queues;
 	atomic_t nr_stalled;
-	struct work_struct work;
+	struct delayed_work work;
 	struct netback_queue *queues;
 };
 
