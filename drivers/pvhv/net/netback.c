@@ -421,11 +421,17 @@ static struct net_device *create_netdev(struct pvhv_device *pdev, unsigned int q
 	return ndev;
 }
 
-/* Its NAPI contexts are in the queues, and free_netdev() is the end of them. */
 static void free_netback(struct netback *nb)
 {
 	struct netback_queue *queues = nb->queues;
+	unsigned int i;
 
+	if (queues) {
+		/* free_netdev() would wait for readers once for each. */
+		for (i = 0; i < nb->max_queues; i++)
+			__netif_napi_del(&queues[i].tx_napi);
+		synchronize_net();
+	}
 	free_netdev(nb->ndev);
 	kvfree(queues);
 }
