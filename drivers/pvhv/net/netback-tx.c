@@ -31,8 +31,12 @@ MODULE_PARM_DESC(zerocopy_min, "Bytes of a packet from which on it is not copied
 
 /* Packets of a call of the handler: keeps a vCPU from living in the host's stack */
 #define NETBACK_TX_BUDGET	64
-/* Packets that wait for the poll: it may be ksoftirqd's or a thread's */
+/*
+ * Packets that wait for the poll, which may be ksoftirqd's or a thread's, and the memory in which
+ * they do: copies have been answered, so that the ring does not bound them. One packet more.
+ */
 #define NETBACK_TX_BACKLOG	256
+#define NETBACK_TX_BACKLOG_BYTES (2 << 20)
 /* Linear bytes at most: a packet in more fragments than an skb has is copied so far */
 #define NETBACK_TX_MAX_HEAD	(3 * PAGE_SIZE)
 /* A copied packet is linear up to this size; pages of this order are behind that */
@@ -227,6 +231,36 @@ static int check_packet(const struct pvhv_net_packet *p, const struct pvhv_net_f
 	return 0;
 }
 
+/* ---- what waits for the poll ---- */
+
+static void backlog_put(struct netback_queue *q, struct sk_buff *skb)
+{
+	spin_lock_irq(&q->tx_skbs.lock);
+	__skb_queue_tail(&q->tx_skbs, skb);
+	WRITE_ONCE(q->tx_waiting, q->tx_waiting + skb->truesize);
+	spin_unlock_irq(&q->tx_skbs.lock);
+}
+
+static struct sk_buff *backlog_get(struct netback_queue *q)
+{
+	struct sk_buff *skb;
+	unsigned long flags;
+
+	spin_lock_irqsave(&q->tx_skbs.lock, flags);
+	skb = __skb_dequeue(&q->tx_skbs);
+	if (skb)
+		WRITE_ONCE(q->tx_waiting, q->tx_waiting - skb->truesize);
+	spin_unlock_irqrestore(&q->tx_skbs.lock, flags);
+	return skb;
+}
+
+/* Only the handler adds to it. */
+static bool backlog_full(const struct netback_queue *q)
+{
+	return skb_queue_len_lockless(&q->tx_skbs) >= NETBACK_TX_BACKLOG ||
+		READ_ONCE(q->tx_waiting) >= NETBACK_TX_BACKLOG_BYTES;
+}
+
 /* One packet: an skb for the stack, or NULL and a response */
 static struct sk_buff *receive(struct netback_queue *q, const struct pvhv_net_packet *p,
 			       const struct pvhv_net_frag *frags)
@@ -300,8 +334,7 @@ static struct sk_buff *receive(struct netback_queue *q, const struct pvhv_net_pa
 
 	if (pvhv_net_to_skb(skb, p)) {
 		q->stats.tx_invalid++;
-	} else if (!netif_running(q->nb->ndev) ||
-		   skb_queue_len_lockless(&q->tx_skbs) >= NETBACK_TX_BACKLOG) {
+	} else if (!netif_running(q->nb->ndev) || backlog_full(q)) {
 		q->stats.tx_dropped++;
 		status = PVHV_NET_S_DROPPED;
 	} else {
@@ -381,7 +414,7 @@ int netback_tx_poll(struct napi_struct *napi, int budget)
 	for (done = 0; done < budget; done++) {
 		bool alone;
 
-		skb = skb_dequeue(&q->tx_skbs);
+		skb = backlog_get(q);
 		if (!skb)
 			break;
 		/* Pages that are mapped belong to one skb, which not all of 6.1's GRO looks at. */
@@ -441,7 +474,7 @@ bool netback_tx_event(void *data)
 			break;
 		skb = receive(q, &p, frags);
 		if (skb)
-			skb_queue_tail(&q->tx_skbs, skb);
+			backlog_put(q, skb);
 	}
 	if (q->tx.req.broken || q->tx.rsp.broken)
 		wrong = "bad ring index";
@@ -487,11 +520,15 @@ void netback_tx_start(struct netback_queue *q)
  */
 void netback_tx_stop(struct netback_queue *q)
 {
+	struct sk_buff *skb;
+
 	mutex_lock(&q->tx_mutex);
 	q->tx_live = false;
 	mutex_unlock(&q->tx_mutex);
 	napi_disable(&q->tx_napi);
-	skb_queue_purge(&q->tx_skbs);
+	while ((skb = backlog_get(q)))
+		kfree_skb(skb);
+	WARN_ON_ONCE(q->tx_waiting);
 
 	/* Not one long sleep: it is no hung task. */
 	while (!wait_event_timeout(q->tx_idle, !READ_ONCE(q->tx_flight), HZ))

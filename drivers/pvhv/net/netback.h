@@ -57,7 +57,8 @@ struct netback_stats {
  * @tx_promised: requests taken and not yet responded to
  * @tx_flight:	of them those whose pages are in an skb
  * @tx_idle:	wakes when @tx_flight is 0
- * @tx_skbs:	packets for the poll
+ * @tx_skbs:	packets for the poll; its lock protects
+ * @tx_waiting:	the sum of their truesize
  * @tx_napi:	for GRO; enabled while the queue is connected
  *
  * @rx_area:	area 2 * @index + 1
@@ -91,6 +92,7 @@ struct netback_queue {
 	unsigned int tx_flight;
 	wait_queue_head_t tx_idle;
 	struct sk_buff_head tx_skbs;
+	unsigned int tx_waiting;
 	struct napi_struct tx_napi;
 
 	struct pvhv_area rx_area;
