@@ -37,6 +37,8 @@ MODULE_PARM_DESC(zerocopy_min, "Bytes of a packet from which on it is not copied
  */
 #define NETBACK_TX_BACKLOG	256
 #define NETBACK_TX_BACKLOG_BYTES (2 << 20)
+/* Jiffies that a call of the handler waits for the poll before it drops packets */
+#define NETBACK_TX_WAIT		DIV_ROUND_UP(HZ, 50)
 /* Linear bytes at most: a packet in more fragments than an skb has is copied so far */
 #define NETBACK_TX_MAX_HEAD	(3 * PAGE_SIZE)
 /* A copied packet is linear up to this size; pages of this order are behind that */
@@ -261,6 +263,27 @@ static bool backlog_full(const struct netback_queue *q)
 		READ_ONCE(q->tx_waiting) >= NETBACK_TX_BACKLOG_BYTES;
 }
 
+/* Half of it, so that who waits for it sleeps once for many packets */
+static bool backlog_has_room(const struct netback_queue *q)
+{
+	return skb_queue_len_lockless(&q->tx_skbs) <= NETBACK_TX_BACKLOG / 2 &&
+		READ_ONCE(q->tx_waiting) <= NETBACK_TX_BACKLOG_BYTES / 2;
+}
+
+/*
+ * The guest is faster than the poll, which may be due in ksoftirqd or a thread that waits for the
+ * very CPU that we have. Sleep gives it away, whatever our priority is, and costs the guest.
+ * Return: false if it does not get on.
+ */
+static bool backlog_wait(struct netback_queue *q)
+{
+	if (!backlog_full(q))
+		return true;
+	q->stats.tx_waited++;
+	wait_event_timeout(q->tx_room, backlog_has_room(q), NETBACK_TX_WAIT);
+	return !backlog_full(q);
+}
+
 /* One packet: an skb for the stack, or NULL and a response */
 static struct sk_buff *receive(struct netback_queue *q, const struct pvhv_net_packet *p,
 			       const struct pvhv_net_frag *frags)
@@ -334,7 +357,7 @@ static struct sk_buff *receive(struct netback_queue *q, const struct pvhv_net_pa
 
 	if (pvhv_net_to_skb(skb, p)) {
 		q->stats.tx_invalid++;
-	} else if (!netif_running(q->nb->ndev) || backlog_full(q)) {
+	} else if (!netif_running(q->nb->ndev)) {
 		q->stats.tx_dropped++;
 		status = PVHV_NET_S_DROPPED;
 	} else {
@@ -425,6 +448,8 @@ int netback_tx_poll(struct napi_struct *napi, int budget)
 		if (alone)
 			napi_gro_flush(napi, false);
 	}
+	if (wq_has_sleeper(&q->tx_room) && backlog_has_room(q))
+		wake_up(&q->tx_room);
 	if (done < budget)
 		napi_complete_done(napi, done);
 	return done;
@@ -446,7 +471,7 @@ bool netback_tx_event(void *data)
 	struct pvhv_net_packet p;
 	unsigned int done = 0;
 	struct sk_buff *skb;
-	bool more = true, notify;
+	bool more = true, full, notify;
 
 	mutex_lock(&q->tx_mutex);
 	if (!q->tx_live) {
@@ -454,6 +479,8 @@ bool netback_tx_event(void *data)
 		return false;
 	}
 	q->stats.tx_events++;
+	/* Not later: now all that is done is answered, and what waits is known to NAPI. */
+	full = pvhv_ring_items(&q->tx.req) && !backlog_wait(q);
 	spin_lock_irq(&q->tx_lock);
 	q->tx_batch = true;
 	spin_unlock_irq(&q->tx_lock);
@@ -464,6 +491,9 @@ bool netback_tx_event(void *data)
 			if (!more)
 				break;
 		}
+		/* The next call waits. If this one has waited in vain it drops. */
+		if (!full && backlog_full(q))
+			break;
 		if (!promise(q)) {
 			wrong = "more packets than there are responses";
 			break;
@@ -472,6 +502,11 @@ bool netback_tx_event(void *data)
 		wrong = take(q, &p, frags);
 		if (wrong)
 			break;
+		if (full && backlog_full(q)) {
+			q->stats.tx_dropped++;
+			respond(q, p.id, PVHV_NET_S_DROPPED);
+			continue;
+		}
 		skb = receive(q, &p, frags);
 		if (skb)
 			backlog_put(q, skb);

@@ -95,8 +95,8 @@ static const struct {
 	size_t offset;
 } netback_stat[] = {
 	STAT(tx_zerocopy), STAT(tx_invalid), STAT(tx_dropped), STAT(tx_events), STAT(tx_notified),
-	STAT(rx_dropped), STAT(rx_deferred), STAT(rx_invalid), STAT(rx_stopped), STAT(rx_stalled),
-	STAT(rx_events), STAT(rx_notified), STAT(tx_packets), STAT(rx_packets),
+	STAT(tx_waited), STAT(rx_dropped), STAT(rx_deferred), STAT(rx_invalid), STAT(rx_stopped),
+	STAT(rx_stalled), STAT(rx_events), STAT(rx_notified), STAT(tx_packets), STAT(rx_packets),
 };
 
 static void netback_get_drvinfo(struct net_device *ndev, struct ethtool_drvinfo *info)
@@ -477,6 +477,7 @@ static int netback_probe(struct pvhv_device *pdev)
 		mutex_init(&q->tx_mutex);
 		spin_lock_init(&q->tx_lock);
 		init_waitqueue_head(&q->tx_idle);
+		init_waitqueue_head(&q->tx_room);
 		skb_queue_head_init(&q->tx_skbs);
 		netif_napi_add(ndev, &q->tx_napi, netback_tx_poll);
 		netback_rx_init(q);

@@ -33,6 +33,7 @@ struct netback_stats {
 	u64 tx_dropped;		/* no memory, the interface is down, or the poll too slow */
 	u64 tx_events;		/* notifications from the guest */
 	u64 tx_notified;	/* notifications to the guest */
+	u64 tx_waited;		/* times that the handler waited for the poll */
 	u64 rx_packets, rx_bytes;
 	u64 rx_dropped;		/* nobody took them */
 	u64 rx_deferred;	/* had to wait for the guest's memory */
@@ -59,6 +60,7 @@ struct netback_stats {
  * @tx_idle:	wakes when @tx_flight is 0
  * @tx_skbs:	packets for the poll; its lock protects
  * @tx_waiting:	the sum of their truesize
+ * @tx_room:	wakes when there are few of them
  * @tx_napi:	for GRO; enabled while the queue is connected
  *
  * @rx_area:	area 2 * @index + 1
@@ -93,6 +95,7 @@ struct netback_queue {
 	wait_queue_head_t tx_idle;
 	struct sk_buff_head tx_skbs;
 	unsigned int tx_waiting;
+	wait_queue_head_t tx_room;
 	struct napi_struct tx_napi;
 
 	struct pvhv_area rx_area;
