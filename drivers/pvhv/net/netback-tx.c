@@ -139,7 +139,11 @@ static int store_frags(struct sk_buff *skb, const struct netback_tx *tx,
 	return 0;
 }
 
-/* All of it is copied; for a large one into large pages */
+/*
+ * All of it is copied; for a large one into large pages. Not into parts of pages as NICs' drivers
+ * do, which GRO could make fragments instead of a list, 17 of them: one that stays somewhere holds
+ * the whole page, many times what is accounted for it, and the guest would choose which ones stay.
+ */
 static struct sk_buff *build_copy(const struct netback_tx *tx, const struct pvhv_net_frag *frags,
 				  unsigned int len)
 {
@@ -440,7 +444,11 @@ int netback_tx_poll(struct napi_struct *napi, int budget)
 		skb = backlog_get(q);
 		if (!skb)
 			break;
-		/* Pages that are mapped belong to one skb, which not all of 6.1's GRO looks at. */
+		/*
+		 * Pages that are mapped belong to one skb, which not all of 6.1's GRO looks at. It
+		 * goes there all the same: what GRO has let go waits in a list of NAPI's, and
+		 * netif_receive_skb() would overtake packets of the same flow there.
+		 */
 		alone = skb_zcopy(skb);
 		if (alone)
 			napi_gro_flush(napi, false);
