@@ -8,9 +8,9 @@
  * guest's memory is not at hand the one packet waits for a worker that may
  * sleep, with the queue stopped.
  *
- * A guest that takes nothing for stall_timeout seconds while packets wait is
- * stalled: all for it are dropped, and the interface has no carrier if that is
- * so of all its queues. The next buffer ends it.
+ * A guest that lets packets wait for stall_timeout seconds, and takes next to
+ * nothing in that time, is stalled: all for it are dropped, and the interface has
+ * no carrier if that is so of all its queues. The next buffers end it.
  */
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -20,6 +20,12 @@
 static unsigned int stall_timeout = 10;
 module_param(stall_timeout, uint, 0644);
 MODULE_PARM_DESC(stall_timeout, "Seconds that packets wait for a guest before they are dropped");
+
+/*
+ * Buffers that must be taken before a guest may let packets wait for stall_timeout once more: two
+ * refills of netfront's
+ */
+#define NETBACK_RX_PROGRESS	128
 
 /* Buffers that any packet needs; the queue runs while there are so many */
 static unsigned int max_buffers(const struct netback *nb)
@@ -112,6 +118,7 @@ static void put_responses(struct netback_queue *q, const struct sk_buff *skb, u1
 	}
 	/* Its slots are free for new buffers: two rings of one size. */
 	q->rx.req.mine += nr;
+	q->rx_taken += nr;
 }
 
 /* Responses become visible. Return: to be notified. */
@@ -151,6 +158,29 @@ static void account(struct netback_queue *q, const struct sk_buff *skb, int stat
 }
 
 /*
+ * The queue was stopped, or was so before and still is. Only the time that it is stopped counts,
+ * over as many stops as it takes: else a guest that gives buffers for one packet just in time,
+ * again and again, would keep other guests' packets for hours. Who is slow but refills his ring has
+ * taken enough after a stop or two.
+ */
+static void start_wait(struct netback_queue *q)
+{
+	unsigned long timeout = READ_ONCE(stall_timeout) * HZ;
+
+	if (q->rx_taken >= NETBACK_RX_PROGRESS) {
+		q->rx_taken = 0;
+		q->rx_waited = 0;
+	}
+	q->rx_since = jiffies;
+	mod_delayed_work(system_wq, &q->rx_stall, timeout - min(timeout, q->rx_waited));
+}
+
+static void end_wait(struct netback_queue *q)
+{
+	q->rx_waited += jiffies - q->rx_since;
+}
+
+/*
  * Stop the queue unless there are buffers for any packet. Under its lock, with
  * everything pushed. Return: false if it was stopped, and will be woken.
  */
@@ -166,7 +196,7 @@ static bool check_room(struct netback_queue *q)
 		if (q->rx.req.broken)
 			netback_break(q->nb, "bad ring index");
 		else
-			mod_delayed_work(system_wq, &q->rx_stall, READ_ONCE(stall_timeout) * HZ);
+			start_wait(q);
 		return false;
 	}
 	netif_tx_start_queue(q->txq);
@@ -215,7 +245,7 @@ netdev_tx_t netback_start_xmit(struct sk_buff *skb, struct net_device *ndev)
 		notify = push(q);
 		q->rx_skb = skb;
 		queue_work(q->nb->pdev->wq, &q->rx_work);
-		mod_delayed_work(system_wq, &q->rx_stall, READ_ONCE(stall_timeout) * HZ);
+		start_wait(q);
 		goto out;
 	}
 	account(q, skb, status);
@@ -249,6 +279,8 @@ static void end_stall(struct netback_queue *q)
 	if (!q->rx_stalled)
 		return;
 	q->rx_stalled = false;
+	q->rx_taken = 0;
+	q->rx_waited = 0;
 	if (atomic_dec_return(&q->nb->nr_stalled) == q->nb->nr_queues - 1)
 		netif_carrier_on(q->nb->ndev);
 }
@@ -280,6 +312,7 @@ static void rx_work(struct work_struct *work)
 	put_responses(q, skb, status);
 	q->rx_skb = NULL;
 	notify = push(q);
+	end_wait(q);
 	/* Stalled meanwhile, and an event may have come in vain */
 	if (q->rx_stalled && !pvhv_ring_wait_more_items(&q->rx.req, q->rx_needed))
 		end_stall(q);
@@ -303,6 +336,7 @@ static void rx_stall(struct work_struct *work)
 
 	__netif_tx_lock_bh(q->txq);
 	if (q->rx_live && !q->rx_stalled && netif_tx_queue_stopped(q->txq)) {
+		end_wait(q);
 		if (q->rx_skb || pvhv_ring_items(&q->rx.req) < q->rx_needed) {
 			q->rx_stalled = true;
 			q->stats.rx_stalled++;
@@ -333,6 +367,7 @@ bool netback_rx_event(void *data)
 	if (q->rx_live && !q->rx_skb && (q->rx_stalled || netif_tx_queue_stopped(q->txq))) {
 		/* Sooner or later it has to be enough for any packet. */
 		if (!pvhv_ring_wait_more_items(&q->rx.req, q->rx_needed)) {
+			end_wait(q);
 			end_stall(q);
 			netif_tx_wake_queue(q->txq);
 		}
@@ -362,6 +397,8 @@ void netback_rx_start(struct netback_queue *q)
 {
 	__netif_tx_lock_bh(q->txq);
 	q->rx_stalled = false;
+	q->rx_taken = 0;
+	q->rx_waited = 0;
 	q->rx_live = true;
 	if (check_room(q))
 		netif_tx_wake_queue(q->txq);

@@ -31,8 +31,14 @@ MODULE_PARM_DESC(zerocopy_min, "Bytes of a packet from which on it is not copied
 
 /* Packets of a call of the handler: keeps a vCPU from living in the host's stack */
 #define NETBACK_TX_BUDGET	64
-/* Packets that wait for the poll: it may be ksoftirqd's or a thread's */
+/*
+ * Packets that wait for the poll, which may be ksoftirqd's or a thread's, and the memory in which
+ * they do: copies have been answered, so that the ring does not bound them. One packet more.
+ */
 #define NETBACK_TX_BACKLOG	256
+#define NETBACK_TX_BACKLOG_BYTES (2 << 20)
+/* Jiffies that a call of the handler waits for the poll before it drops packets */
+#define NETBACK_TX_WAIT		DIV_ROUND_UP(HZ, 50)
 /* Linear bytes at most: a packet in more fragments than an skb has is copied so far */
 #define NETBACK_TX_MAX_HEAD	(3 * PAGE_SIZE)
 /* A copied packet is linear up to this size; pages of this order are behind that */
@@ -133,7 +139,11 @@ static int store_frags(struct sk_buff *skb, const struct netback_tx *tx,
 	return 0;
 }
 
-/* All of it is copied; for a large one into large pages */
+/*
+ * All of it is copied; for a large one into large pages. Not into parts of pages as NICs' drivers
+ * do, which GRO could make fragments instead of a list, 17 of them: one that stays somewhere holds
+ * the whole page, many times what is accounted for it, and the guest would choose which ones stay.
+ */
 static struct sk_buff *build_copy(const struct netback_tx *tx, const struct pvhv_net_frag *frags,
 				  unsigned int len)
 {
@@ -227,6 +237,57 @@ static int check_packet(const struct pvhv_net_packet *p, const struct pvhv_net_f
 	return 0;
 }
 
+/* ---- what waits for the poll ---- */
+
+static void backlog_put(struct netback_queue *q, struct sk_buff *skb)
+{
+	spin_lock_irq(&q->tx_skbs.lock);
+	__skb_queue_tail(&q->tx_skbs, skb);
+	WRITE_ONCE(q->tx_waiting, q->tx_waiting + skb->truesize);
+	spin_unlock_irq(&q->tx_skbs.lock);
+}
+
+static struct sk_buff *backlog_get(struct netback_queue *q)
+{
+	struct sk_buff *skb;
+	unsigned long flags;
+
+	spin_lock_irqsave(&q->tx_skbs.lock, flags);
+	skb = __skb_dequeue(&q->tx_skbs);
+	if (skb)
+		WRITE_ONCE(q->tx_waiting, q->tx_waiting - skb->truesize);
+	spin_unlock_irqrestore(&q->tx_skbs.lock, flags);
+	return skb;
+}
+
+/* Only the handler adds to it. */
+static bool backlog_full(const struct netback_queue *q)
+{
+	return skb_queue_len_lockless(&q->tx_skbs) >= NETBACK_TX_BACKLOG ||
+		READ_ONCE(q->tx_waiting) >= NETBACK_TX_BACKLOG_BYTES;
+}
+
+/* Half of it, so that who waits for it sleeps once for many packets */
+static bool backlog_has_room(const struct netback_queue *q)
+{
+	return skb_queue_len_lockless(&q->tx_skbs) <= NETBACK_TX_BACKLOG / 2 &&
+		READ_ONCE(q->tx_waiting) <= NETBACK_TX_BACKLOG_BYTES / 2;
+}
+
+/*
+ * The guest is faster than the poll, which may be due in ksoftirqd or a thread that waits for the
+ * very CPU that we have. Sleep gives it away, whatever our priority is, and costs the guest.
+ * Return: false if it does not get on.
+ */
+static bool backlog_wait(struct netback_queue *q)
+{
+	if (!backlog_full(q))
+		return true;
+	q->stats.tx_waited++;
+	wait_event_timeout(q->tx_room, backlog_has_room(q), NETBACK_TX_WAIT);
+	return !backlog_full(q);
+}
+
 /* One packet: an skb for the stack, or NULL and a response */
 static struct sk_buff *receive(struct netback_queue *q, const struct pvhv_net_packet *p,
 			       const struct pvhv_net_frag *frags)
@@ -300,8 +361,7 @@ static struct sk_buff *receive(struct netback_queue *q, const struct pvhv_net_pa
 
 	if (pvhv_net_to_skb(skb, p)) {
 		q->stats.tx_invalid++;
-	} else if (!netif_running(q->nb->ndev) ||
-		   skb_queue_len_lockless(&q->tx_skbs) >= NETBACK_TX_BACKLOG) {
+	} else if (!netif_running(q->nb->ndev)) {
 		q->stats.tx_dropped++;
 		status = PVHV_NET_S_DROPPED;
 	} else {
@@ -381,10 +441,14 @@ int netback_tx_poll(struct napi_struct *napi, int budget)
 	for (done = 0; done < budget; done++) {
 		bool alone;
 
-		skb = skb_dequeue(&q->tx_skbs);
+		skb = backlog_get(q);
 		if (!skb)
 			break;
-		/* Pages that are mapped belong to one skb, which not all of 6.1's GRO looks at. */
+		/*
+		 * Pages that are mapped belong to one skb, which not all of 6.1's GRO looks at. It
+		 * goes there all the same: what GRO has let go waits in a list of NAPI's, and
+		 * netif_receive_skb() would overtake packets of the same flow there.
+		 */
 		alone = skb_zcopy(skb);
 		if (alone)
 			napi_gro_flush(napi, false);
@@ -392,6 +456,8 @@ int netback_tx_poll(struct napi_struct *napi, int budget)
 		if (alone)
 			napi_gro_flush(napi, false);
 	}
+	if (wq_has_sleeper(&q->tx_room) && backlog_has_room(q))
+		wake_up(&q->tx_room);
 	if (done < budget)
 		napi_complete_done(napi, done);
 	return done;
@@ -413,7 +479,7 @@ bool netback_tx_event(void *data)
 	struct pvhv_net_packet p;
 	unsigned int done = 0;
 	struct sk_buff *skb;
-	bool more = true, notify;
+	bool more = true, full, notify;
 
 	mutex_lock(&q->tx_mutex);
 	if (!q->tx_live) {
@@ -421,6 +487,8 @@ bool netback_tx_event(void *data)
 		return false;
 	}
 	q->stats.tx_events++;
+	/* Not later: now all that is done is answered, and what waits is known to NAPI. */
+	full = pvhv_ring_items(&q->tx.req) && !backlog_wait(q);
 	spin_lock_irq(&q->tx_lock);
 	q->tx_batch = true;
 	spin_unlock_irq(&q->tx_lock);
@@ -431,6 +499,9 @@ bool netback_tx_event(void *data)
 			if (!more)
 				break;
 		}
+		/* The next call waits. If this one has waited in vain it drops. */
+		if (!full && backlog_full(q))
+			break;
 		if (!promise(q)) {
 			wrong = "more packets than there are responses";
 			break;
@@ -439,9 +510,14 @@ bool netback_tx_event(void *data)
 		wrong = take(q, &p, frags);
 		if (wrong)
 			break;
+		if (full && backlog_full(q)) {
+			q->stats.tx_dropped++;
+			respond(q, p.id, PVHV_NET_S_DROPPED);
+			continue;
+		}
 		skb = receive(q, &p, frags);
 		if (skb)
-			skb_queue_tail(&q->tx_skbs, skb);
+			backlog_put(q, skb);
 	}
 	if (q->tx.req.broken || q->tx.rsp.broken)
 		wrong = "bad ring index";
@@ -487,11 +563,15 @@ void netback_tx_start(struct netback_queue *q)
  */
 void netback_tx_stop(struct netback_queue *q)
 {
+	struct sk_buff *skb;
+
 	mutex_lock(&q->tx_mutex);
 	q->tx_live = false;
 	mutex_unlock(&q->tx_mutex);
 	napi_disable(&q->tx_napi);
-	skb_queue_purge(&q->tx_skbs);
+	while ((skb = backlog_get(q)))
+		kfree_skb(skb);
+	WARN_ON_ONCE(q->tx_waiting);
 
 	/* Not one long sleep: it is no hung task. */
 	while (!wait_event_timeout(q->tx_idle, !READ_ONCE(q->tx_flight), HZ))

@@ -35,7 +35,7 @@ static int netback_open(struct net_device *ndev)
 {
 	struct netback *nb = netdev_priv(ndev);
 
-	queue_work(nb->pdev->wq, &nb->work);
+	mod_delayed_work(nb->pdev->wq, &nb->work, 0);
 	return 0;
 }
 
@@ -45,7 +45,7 @@ static int netback_change_mtu(struct net_device *ndev, int mtu)
 	struct netback *nb = netdev_priv(ndev);
 
 	WRITE_ONCE(ndev->mtu, mtu);
-	queue_work(nb->pdev->wq, &nb->work);
+	mod_delayed_work(nb->pdev->wq, &nb->work, 0);
 	return 0;
 }
 
@@ -95,8 +95,8 @@ static const struct {
 	size_t offset;
 } netback_stat[] = {
 	STAT(tx_zerocopy), STAT(tx_invalid), STAT(tx_dropped), STAT(tx_events), STAT(tx_notified),
-	STAT(rx_dropped), STAT(rx_deferred), STAT(rx_invalid), STAT(rx_stopped), STAT(rx_stalled),
-	STAT(rx_events), STAT(rx_notified), STAT(tx_packets), STAT(rx_packets),
+	STAT(tx_waited), STAT(rx_dropped), STAT(rx_deferred), STAT(rx_invalid), STAT(rx_stopped),
+	STAT(rx_stalled), STAT(rx_events), STAT(rx_notified), STAT(tx_packets), STAT(rx_packets),
 };
 
 static void netback_get_drvinfo(struct net_device *ndev, struct ethtool_drvinfo *info)
@@ -164,23 +164,26 @@ static const struct ethtool_ops netback_ethtool_ops = {
 static int publish(struct netback *nb, u32 state)
 {
 	struct pvhv_props *p = pvhv_props_alloc();
+	unsigned int mtu = READ_ONCE(nb->ndev->mtu);
+	bool link = netif_running(nb->ndev);
 	int err;
 
 	if (!p)
 		return -ENOMEM;
-	nb->link = netif_running(nb->ndev);
-	nb->mtu = READ_ONCE(nb->ndev->mtu);
 	pvhv_prop_add(p, PVHV_PROP_NR_QUEUES, 0, nb->max_queues);
 	pvhv_prop_add(p, PVHV_PROP_RING_PAGES, 0, PVHV_MAX_RING_PAGES);
 	pvhv_prop_add(p, PVHV_NET_FEATURES, 0, PVHV_NET_ALL_FEATURES);
-	pvhv_prop_add(p, PVHV_NET_LINK, 0, nb->link);
+	pvhv_prop_add(p, PVHV_NET_LINK, 0, link);
 	pvhv_prop_add(p, PVHV_NET_MAC, 0, pvhv_net_mac_to_prop(nb->pdev->config->mac));
-	pvhv_prop_add(p, PVHV_NET_MTU, 0, nb->mtu);
+	pvhv_prop_add(p, PVHV_NET_MTU, 0, mtu);
 	err = pvhv_publish(nb->pdev, state, p);
 	kfree(p);
-	if (!err)
-		nb->state = state;
-	return err;
+	if (err)
+		return err;
+	nb->state = state;
+	nb->link = link;
+	nb->mtu = mtu;
+	return 0;
 }
 
 static void disconnect(struct netback *nb)
@@ -344,8 +347,9 @@ out:
 
 static void netback_work(struct work_struct *work)
 {
-	struct netback *nb = container_of(work, struct netback, work);
+	struct netback *nb = container_of(to_delayed_work(work), struct netback, work);
 	unsigned int i;
+	int err = 0;
 
 	mutex_lock(&nb->lock);
 	if (nb->broken && nb->state == PVHV_DEV_CONNECTED) {
@@ -355,12 +359,15 @@ static void netback_work(struct work_struct *work)
 		for (i = 0; i < nb->nr_queues; i++)
 			netback_rx_stop(&nb->queues[i]);
 		netif_carrier_off(nb->ndev);
-		publish(nb, PVHV_DEV_CLOSING);
+		err = publish(nb, PVHV_DEV_CLOSING);
 	} else if (nb->state == PVHV_DEV_CONNECTED &&
 		   (nb->link != netif_running(nb->ndev) || nb->mtu != READ_ONCE(nb->ndev->mtu))) {
-		publish(nb, PVHV_DEV_CONNECTED);
+		err = publish(nb, PVHV_DEV_CONNECTED);
 	}
 	mutex_unlock(&nb->lock);
+	/* No memory, most likely: nobody else would tell the guest. */
+	if (err)
+		queue_delayed_work(nb->pdev->wq, &nb->work, HZ);
 }
 
 /**
@@ -373,7 +380,7 @@ static void netback_work(struct work_struct *work)
 void netback_break(struct netback *nb, const char *why)
 {
 	if (!cmpxchg(&nb->broken, NULL, why))
-		queue_work(nb->pdev->wq, &nb->work);
+		mod_delayed_work(nb->pdev->wq, &nb->work, 0);
 }
 
 /* ---- coming and going ---- */
@@ -414,11 +421,17 @@ static struct net_device *create_netdev(struct pvhv_device *pdev, unsigned int q
 	return ndev;
 }
 
-/* Its NAPI contexts are in the queues, and free_netdev() is the end of them. */
 static void free_netback(struct netback *nb)
 {
 	struct netback_queue *queues = nb->queues;
+	unsigned int i;
 
+	if (queues) {
+		/* free_netdev() would wait for readers once for each. */
+		for (i = 0; i < nb->max_queues; i++)
+			__netif_napi_del(&queues[i].tx_napi);
+		synchronize_net();
+	}
 	free_netdev(nb->ndev);
 	kvfree(queues);
 }
@@ -449,7 +462,7 @@ static int netback_probe(struct pvhv_device *pdev)
 	nb->max_queues = queues;
 	nb->state = PVHV_DEV_INITIALISING;
 	mutex_init(&nb->lock);
-	INIT_WORK(&nb->work, netback_work);
+	INIT_DELAYED_WORK(&nb->work, netback_work);
 	nb->queues = kvcalloc(queues, sizeof(*nb->queues), GFP_KERNEL_ACCOUNT);
 	if (!nb->queues) {
 		err = -ENOMEM;
@@ -464,6 +477,7 @@ static int netback_probe(struct pvhv_device *pdev)
 		mutex_init(&q->tx_mutex);
 		spin_lock_init(&q->tx_lock);
 		init_waitqueue_head(&q->tx_idle);
+		init_waitqueue_head(&q->tx_room);
 		skb_queue_head_init(&q->tx_skbs);
 		netif_napi_add(ndev, &q->tx_napi, netback_tx_poll);
 		netback_rx_init(q);
@@ -483,7 +497,7 @@ static int netback_probe(struct pvhv_device *pdev)
 
 out_registered:
 	unregister_netdev(ndev);
-	cancel_work_sync(&nb->work);
+	cancel_delayed_work_sync(&nb->work);
 out_free:
 	free_netback(nb);
 	return err;
@@ -498,7 +512,7 @@ static void netback_remove(struct pvhv_device *pdev)
 	nb->state = PVHV_DEV_CLOSED;
 	mutex_unlock(&nb->lock);
 	unregister_netdev(nb->ndev);
-	cancel_work_sync(&nb->work);
+	cancel_delayed_work_sync(&nb->work);
 	free_netback(nb);
 }
 

@@ -33,12 +33,13 @@ struct netback_stats {
 	u64 tx_dropped;		/* no memory, the interface is down, or the poll too slow */
 	u64 tx_events;		/* notifications from the guest */
 	u64 tx_notified;	/* notifications to the guest */
+	u64 tx_waited;		/* times that the handler waited for the poll */
 	u64 rx_packets, rx_bytes;
 	u64 rx_dropped;		/* nobody took them */
 	u64 rx_deferred;	/* had to wait for the guest's memory */
 	u64 rx_invalid;		/* lost by bad buffers */
 	u64 rx_stopped;		/* times that buffers ran out */
-	u64 rx_stalled;		/* times that none came for stall_timeout */
+	u64 rx_stalled;		/* times that too few came for stall_timeout */
 	u64 rx_events;
 	u64 rx_notified;
 };
@@ -57,7 +58,9 @@ struct netback_stats {
  * @tx_promised: requests taken and not yet responded to
  * @tx_flight:	of them those whose pages are in an skb
  * @tx_idle:	wakes when @tx_flight is 0
- * @tx_skbs:	packets for the poll
+ * @tx_skbs:	packets for the poll; its lock protects
+ * @tx_waiting:	the sum of their truesize
+ * @tx_room:	wakes when there are few of them
  * @tx_napi:	for GRO; enabled while the queue is connected
  *
  * @rx_area:	area 2 * @index + 1
@@ -67,8 +70,11 @@ struct netback_stats {
  * @rx_skb:	a packet that @rx_work is about to copy; the queue is stopped, @rx is @rx_work's
  * @rx_stalled:	the guest takes nothing: drop
  * @rx_needed:	buffers for which the queue waits
+ * @rx_since:	when it was stopped last; jiffies
+ * @rx_waited:	jiffies that it was stopped for while @rx_taken buffers were taken
+ * @rx_taken:	see NETBACK_RX_PROGRESS
  * @rx_work:	copies with sleeping
- * @rx_stall:	runs when the queue was stopped for too long
+ * @rx_stall:	runs when the queue has been stopped for too long
  * @copies:	of one packet
  * @ids:	of its buffers
  *
@@ -88,6 +94,8 @@ struct netback_queue {
 	unsigned int tx_flight;
 	wait_queue_head_t tx_idle;
 	struct sk_buff_head tx_skbs;
+	unsigned int tx_waiting;
+	wait_queue_head_t tx_room;
 	struct napi_struct tx_napi;
 
 	struct pvhv_area rx_area;
@@ -97,6 +105,9 @@ struct netback_queue {
 	struct sk_buff *rx_skb;
 	bool rx_stalled;
 	unsigned int rx_needed;
+	unsigned long rx_since;
+	unsigned long rx_waited;
+	unsigned int rx_taken;
 	struct work_struct rx_work;
 	struct delayed_work rx_stall;
 	struct pvhv_copy copies[NETBACK_MAX_COPIES];
@@ -118,7 +129,7 @@ struct netback_queue {
  * @broken:	the frontend broke a rule that there is no recovery from; why
  * @nr_queues:	connected; 0: none
  * @nr_stalled:	queues that are stalled
- * @work:	publishes link and MTU, closes what is broken
+ * @work:	publishes link and MTU, closes what is broken; again later if it cannot
  * @queues:	PVHV_NET_MAX_QUEUES or less
  */
 struct netback {
@@ -134,7 +145,7 @@ struct netback {
 	unsigned int max_queues;
 	unsigned int nr_queues;
 	atomic_t nr_stalled;
-	struct work_struct work;
+	struct delayed_work work;
 	struct netback_queue *queues;
 };
 

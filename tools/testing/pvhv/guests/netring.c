@@ -3,7 +3,8 @@
  * netring: a frontend that talks to the network backend directly, and breaks its rules.
  *
  * A bad packet is answered and goes nowhere; a bad ring or a bad offer closes the
- * device, which can be opened again.
+ * device, which can be opened again. With test=drip on the command line it takes next
+ * to nothing.
  *
  * options: --net queues=2
  */
@@ -13,6 +14,8 @@
 #define NR_AREAS	4		/* two queue pairs: transmit, receive */
 #define NR_BUFFERS	32
 #define FRAME		64		/* bytes of a good one */
+/* Buffers of the largest packet: as long as there are fewer the host sends nothing. */
+#define LARGEST		((PVHV_NET_MAX_LEN + PAGE_SIZE - 1) / PAGE_SIZE)
 
 static u8 data[4][PAGE_SIZE] __page_aligned;
 static u8 buffers[NR_BUFFERS][PAGE_SIZE] __page_aligned;
@@ -168,6 +171,11 @@ TEST(good_packets)
 	for (u32 i = 0; i < PVHV_NET_MAX_FRAGS; i++)
 		frags[i] = (struct pvhv_net_frag) { .ref = DATA_REF(0), .len = 100 };
 	check_status(p, OK, "a packet of one page 24 times");
+	/* What does not fit into the fragments of an skb is too much for its head: copied */
+	for (u32 i = 0; i < PVHV_NET_MAX_FRAGS; i++)
+		frags[i].len = i < 7 ? 4096 : 2000;
+	for (u32 i = 0; i < 100; i++)
+		check_status(p, OK, "a packet of 61 KiB that is copied");
 	check_good();
 }
 
@@ -228,6 +236,32 @@ TEST(buffers_without_an_event)
 		return;
 	}
 	fail("nothing came");
+}
+
+static void give(struct area *a, u32 nr)
+{
+	struct pvhv_net_rx_request request;
+
+	for (u32 i = 0; i < nr; i++) {
+		request = (struct pvhv_net_rx_request) { .ref = BUFFER_REF(i), .id = i };
+		pvhv_ring_put(&a->requests, &request, sizeof(request));
+	}
+	push(a);
+}
+
+/* Room for one packet a second, less than any stall_timeout: net-changes looks what comes of it. */
+TEST(drip)
+{
+	if (!cmdline_value("test"))
+		return;
+	if (!find_device(PVHV_CLASS_NET) || !wait_state(PVHV_DEV_INIT_WAIT) || !connect())
+		return;
+	for (u32 n = 1; n < NR_AREAS; n += 2)
+		give(&areas[n], LARGEST - 1);
+	printf("# drips\n");
+	for (u64 end = now() + 60000000000UL; now() < end; sleep_ns(1000000000))
+		for (u32 n = 1; n < NR_AREAS; n += 2)
+			give(&areas[n], 1);
 }
 
 /*

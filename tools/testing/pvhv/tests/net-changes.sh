@@ -4,11 +4,13 @@
 # hosts: stock debug
 # long: debug
 # boot: split
-# needs: guest
+# needs: guest test-guests
+# copy: build/guests.install:/root/guests
 # timeout: 1500
 #
 # Interfaces that come and go under a load, a backend that is unloaded, a guest
-# that is killed, one that takes nothing: and nothing is lost on the host.
+# that is killed, one that takes nothing, one that takes next to nothing: and nothing is
+# lost on the host.
 # shellcheck disable=SC2016 # for the guest's shell
 . ./lib.sh
 . ./block-lib.sh
@@ -94,12 +96,29 @@ stalled() {
 	wait $server 2>/dev/null
 }
 
+# One that makes room for a packet now and then, always before the time is over
+drips() {
+	start_guest drip --kernel guests/netring.elf --initrd /dev/null --append test=drip --net queues=2,ifname=pv2
+	says_in 60 drip '^# drips' || { not_ok drips "$(tail -n 1 /tmp/drip.out)"; return; }
+	ip addr add 10.9.1.1/24 dev pv2
+	ip neigh replace 10.9.1.2 dev pv2 lladdr 02:00:00:00:00:01
+	ping -f -w 40 10.9.1.2 >/dev/null 2>&1 &
+	pinger=$!
+	known() { [ "$(vif_stat pv2 rx_stalled)" -gt 0 ]; }
+	wait_for 40 known && [ "$(vif_stat pv2 rx_packets)" -gt 0 ] && ok drip-is-a-stall ||
+		not_ok drip-is-a-stall "$(vif_stat pv2 rx_packets) packets, stopped $(vif_stat pv2 rx_stopped) times"
+	kill $pinger
+	kill -9 "$guest_pid"
+	wait "$pinger" "$guest_pid" 2>/dev/null
+}
+
 # The first run fills caches.
 changes warm
 before=$(host_counts)
 changes again
 same_counts memory "$before" "$(host_counts)" 4096
 stalled
+drips
 no_leaks
 rmmod pvhv-netback && ok unload || not_ok unload "netback is in use"
 exit $failed
