@@ -9,7 +9,8 @@
  * PVHV_HC_CONSOLE_WRITE and PVHV_HC_CONSOLE_READ work beside it, before there is a ring and
  * when it has broken: the hypervisor takes what is in the ring before it takes the
  * bytes of a CONSOLE_WRITE, so the order is kept. A backend that is CLOSING or CLOSED takes
- * nothing any more: the frontend may print what is left.
+ * nothing any more: the frontend may print what is left. Input that is in a ring when it goes
+ * is lost.
  */
 #ifndef _PVHV_CONIF_H
 #define _PVHV_CONIF_H

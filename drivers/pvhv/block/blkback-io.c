@@ -16,8 +16,8 @@
  *    in flight, of which there is at least one).
  * 3. The grants of a request are unmapped before its response can be seen.
  * 4. Discards and zeroes may take a device minutes each, and a ring is full of them soon.
- *    They are done one at a time, and no more when the frontend is dead: else it would
- *    leave hours of work to the host.
+ *    They are done one at a time, and no more when the queue has been stopped: else who
+ *    stops it, and who removes the device of a dead frontend, would wait for hours of work.
  */
 #include <linux/bitmap.h>
 #include <linux/cred.h>
@@ -94,7 +94,7 @@ static void blkback_finish(struct blkback_req *req, u16 status)
 		q->bd->dev->tp->unmap(q->bd->dev, req->maps, req->nr_segs,
 				      req->op == PVHV_BLK_READ);
 
-	/* Notify and wake up under the lock: blkback_queue_stop() may be waiting for it. */
+	/* Notify and wake up under the lock: blkback_queue_drain() may be waiting for it. */
 	spin_lock_irqsave(&q->lock, flags);
 	blkback_put_response(q, req->id, status);
 	bitmap_clear(q->units, req->unit, req->nr_units);
@@ -158,7 +158,8 @@ static void blkback_long_work(struct work_struct *work)
 		queue_work(bd->dev->wq, &bd->long_work);
 	if (!req)
 		return;
-	if (READ_ONCE(bd->dev->flags) & PVHV_DEV_PEER_DEAD)
+	/* Nobody waits for more than the one that is under way: each may take minutes. */
+	if (READ_ONCE(req->q->stopped) || READ_ONCE(bd->dev->flags) & PVHV_DEV_PEER_DEAD)
 		blkback_end(req, BLK_STS_IOERR);
 	else
 		blkback_as_owner(bd->backing->work, req);
@@ -464,7 +465,7 @@ static bool blkback_run(struct blkback_queue *q)
 	spin_unlock_irq(&q->lock);
 
 	if (broken || q->requests.broken) {
-		q->stopped = true;
+		WRITE_ONCE(q->stopped, true);
 		blkback_fault(q->bd, q->requests.broken ? "the ring of requests was broken" :
 			      q->responses.broken ? "the ring of responses was broken" :
 			      "a request was longer than what was in the ring");
@@ -574,26 +575,37 @@ fail:
 void blkback_queue_start(struct blkback_queue *q)
 {
 	mutex_lock(&q->mutex);
-	q->stopped = false;
+	WRITE_ONCE(q->stopped, false);
 	mutex_unlock(&q->mutex);
 	/* for what was sent before, whose event found the queue stopped */
 	queue_work(q->bd->dev->wq, &q->work);
 }
 
 /**
- * blkback_queue_stop - take no more requests, and wait for those in flight
+ * blkback_queue_stop - take no more requests
  * @q:	the queue; may be stopped already
  *
- * Context: may sleep as long as the hardware needs.
+ * Discards and the like that have not begun will end with an error.
  */
 void blkback_queue_stop(struct blkback_queue *q)
 {
 	mutex_lock(&q->mutex);
-	q->stopped = true;
+	WRITE_ONCE(q->stopped, true);
 	mutex_unlock(&q->mutex);
+}
 
+/**
+ * blkback_queue_drain - wait for the requests in flight
+ * @q:	a stopped queue
+ *
+ * Context: may sleep as long as the hardware needs.
+ */
+void blkback_queue_drain(struct blkback_queue *q)
+{
 	spin_lock_irq(&q->lock);
-	wait_event_lock_irq(q->drained, !q->in_flight, q->lock);
+	/* Not one long sleep, which the host's watchdog would take for a hang */
+	while (!wait_event_lock_irq_timeout(q->drained, !q->in_flight, q->lock, HZ))
+		;
 	q->starved = false;
 	spin_unlock_irq(&q->lock);
 	cancel_work_sync(&q->work);

@@ -97,6 +97,7 @@ static void blkback_disconnect(struct blkback *bd)
 	for (i = 0; i < bd->nr_queues; i++)
 		blkback_queue_stop(bd->queues[i]);
 	for (i = 0; i < bd->nr_queues; i++) {
+		blkback_queue_drain(bd->queues[i]);
 		for (j = 0; j < BLKBACK_NR_STATS; j++)
 			bd->stats[j] += bd->queues[i]->stats[j];
 		blkback_queue_destroy(bd->queues[i]);
@@ -377,7 +378,8 @@ static ssize_t in_flight_show(struct device *dev, struct device_attribute *attr,
 	struct blkback *bd = dev_get_drvdata(dev);
 	unsigned int i, n = 0;
 
-	mutex_lock(&bd->lock);
+	if (mutex_lock_interruptible(&bd->lock))
+		return -ERESTARTSYS;
 	for (i = 0; i < bd->nr_queues; i++)
 		n += READ_ONCE(bd->queues[i]->in_flight);
 	mutex_unlock(&bd->lock);
@@ -406,7 +408,8 @@ static ssize_t blkback_stat_show(struct device *dev, struct device_attribute *at
 	unsigned int i;
 	u64 n;
 
-	mutex_lock(&bd->lock);
+	if (mutex_lock_interruptible(&bd->lock))
+		return -ERESTARTSYS;
 	n = bd->stats[which];
 	for (i = 0; i < bd->nr_queues; i++)
 		n += READ_ONCE(bd->queues[i]->stats[which]);

@@ -216,6 +216,7 @@ struct blkback_queue *blkback_queue_create(struct blkback *bd, unsigned int inde
 					   const struct pvhv_props *props, unsigned int nr_pages);
 void blkback_queue_start(struct blkback_queue *q);
 void blkback_queue_stop(struct blkback_queue *q);
+void blkback_queue_drain(struct blkback_queue *q);
 void blkback_queue_destroy(struct blkback_queue *q);
 void blkback_end(struct blkback_req *req, blk_status_t status);
 void blkback_defer(struct blkback_req *req);

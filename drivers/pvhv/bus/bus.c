@@ -321,7 +321,7 @@ struct pvhv_device *pvhv_bus_add(const struct pvhv_transport *tp, void *tp_data,
 				 const struct pvhv_device_config *config,
 				 struct workqueue_struct *wq)
 {
-	struct pvhv_bus_device *b = kzalloc(sizeof(*b), GFP_KERNEL);
+	struct pvhv_bus_device *b = kzalloc(sizeof(*b), GFP_KERNEL_ACCOUNT);
 	struct pvhv_device *pd;
 	int err;
 

@@ -51,9 +51,9 @@ struct conback {
 /*
  * From the ring to the owner, until it is empty, and then the guest tells of the next slot;
  * or until there is no room, and then the owner does. No slot is given back in between, so
- * a ring full of them is the most that there can be.
+ * a ring full of them is the most that there can be. Return: true if some is left.
  */
-static void move_output(struct conback *cb, bool last)
+static bool move_output(struct conback *cb, bool last)
 {
 	struct pvhv_con_slot slot;
 
@@ -61,13 +61,14 @@ static void move_output(struct conback *cb, bool last)
 		pvhv_ring_peek(&cb->out, 0, &slot, sizeof(slot));
 		if (!slot.len || slot.len > PVHV_CON_SLOT_BYTES) {
 			cb->broken = "a slot of a bad length";
-			return;
+			return false;
 		}
 		if (!pvhv_console_put(cb->con, slot.data, slot.len, last))
-			return;
+			return true;
 		pvhv_ring_get(&cb->out, &slot, 0);
 		cb->bytes_out += slot.len;
 	}
+	return false;
 }
 
 /* From the owner to the ring */
@@ -84,16 +85,17 @@ static void move_input(struct conback *cb)
 	}
 }
 
-static void move(struct conback *cb, bool last)
+/* Return: true if output is left that found no room. What is broken has none. */
+static bool move(struct conback *cb, bool last)
 {
-	bool notify;
+	bool notify, left;
 
 	mutex_lock(&cb->lock);
 	if (!cb->live) {
 		mutex_unlock(&cb->lock);
-		return;
+		return false;
 	}
-	move_output(cb, last);
+	left = move_output(cb, last);
 	move_input(cb);
 	notify = pvhv_ring_pull(&cb->out);
 	notify |= pvhv_ring_push(&cb->in);
@@ -101,11 +103,13 @@ static void move(struct conback *cb, bool last)
 		cb->broken = "a bad ring index";
 	if (cb->broken) {
 		cb->live = false;
+		left = false;
 		queue_work(cb->pdev->wq, &cb->work);
 	} else if (notify) {
 		pvhv_area_notify(&cb->area);
 	}
 	mutex_unlock(&cb->lock);
+	return left;
 }
 
 static bool conback_event(void *data)
@@ -114,9 +118,9 @@ static bool conback_event(void *data)
 	return false;
 }
 
-static void conback_pump(void *data)
+static bool conback_pump(void *data)
 {
-	move(data, false);
+	return move(data, false);
 }
 
 /* ---- states ---- */

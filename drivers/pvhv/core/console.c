@@ -30,10 +30,11 @@ void pvhv_console_init(struct pvhv_domain *d)
 /**
  * pvhv_console_attach - a ring is there
  * @c:		the console
- * @pump:	moves what can be moved; called whenever that may be more than before
+ * @pump:	moves what can be moved; called whenever that may be more than before. Returns
+ *		true if output is left that found no room
  * @data:	its argument
  */
-void pvhv_console_attach(struct pvhv_console *c, void (*pump)(void *data), void *data)
+void pvhv_console_attach(struct pvhv_console *c, bool (*pump)(void *data), void *data)
 {
 	mutex_lock(&c->pump_lock);
 	c->pump = pump;
@@ -105,15 +106,14 @@ unsigned int pvhv_console_take(struct pvhv_console *c, u8 *buf, unsigned int n)
 	return n;
 }
 
-/* Return: true if there is a ring */
-static bool pump(struct pvhv_console *c)
+/* Return: true if there is a ring; @left: and output in it that found no room */
+static bool pump(struct pvhv_console *c, bool *left)
 {
 	bool there;
 
 	mutex_lock(&c->pump_lock);
 	there = c->pump;
-	if (there)
-		c->pump(c->pump_data);
+	*left = there && c->pump(c->pump_data);
 	mutex_unlock(&c->pump_lock);
 	return there;
 }
@@ -121,22 +121,41 @@ static bool pump(struct pvhv_console *c)
 /* The owner has read or written: whichever way the guest uses, or hypercalls as well */
 static void tell_guest(struct pvhv_domain *d, bool call)
 {
-	if (!pump(&d->console) || call)
+	bool left;
+
+	if (!pump(&d->console, &left) || call)
 		pvhv_raise_cause(d, 0);
 }
 
 /* ---- hypercalls ---- */
 
-/* Is there output in the ring that found no room? Then the guest is told of room, too. */
-static bool ring_waits(struct pvhv_console *c)
+/*
+ * Output in the ring comes first. Return: true if some is left, for which there is no room;
+ * then the guest is told of room, too. The owner may have made some meanwhile: @starved says
+ * nothing, and if he has read all there is nobody who would tell.
+ */
+static bool ring_waits(struct pvhv_domain *d)
 {
-	bool waits;
+	struct pvhv_console *c = &d->console;
+	unsigned int tries;
+	bool left, empty;
 
-	spin_lock(&c->lock);
-	waits = c->starved;
-	c->call_starved |= waits;
-	spin_unlock(&c->lock);
-	return waits;
+	for (tries = 0; tries < 2; tries++) {
+		pump(c, &left);
+		if (!left)
+			return false;
+		spin_lock(&c->lock);
+		empty = kfifo_is_empty(&c->out);
+		if (!empty) {
+			c->starved = true;
+			c->call_starved = true;
+		}
+		spin_unlock(&c->lock);
+		if (!empty)
+			return true;
+	}
+	pvhv_raise_cause(d, 0);
+	return true;
 }
 
 /**
@@ -153,8 +172,7 @@ long pvhv_hc_console_write(struct pvhv_vcpu *v, const u64 *a)
 	u8 buf[CHUNK];
 	u64 done = 0;
 
-	/* What is in a ring comes first: if it cannot, nor can this. */
-	if (pump(c) && ring_waits(c))
+	if (ring_waits(v->domain))
 		return 0;
 	while (done < a[1] && done < PVHV_CONSOLE_SIZE) {
 		size_t n = min_t(u64, a[1] - done, sizeof(buf));
@@ -216,7 +234,7 @@ static ssize_t console_read(struct file *file, char __user *to, size_t len, loff
 	struct pvhv_domain *d = file->private_data;
 	struct pvhv_console *c = &d->console;
 	u8 buf[CHUNK];
-	bool starved, call, ended = false;
+	bool starved, call, left, ended = false;
 	unsigned int n;
 	int ret;
 
@@ -237,7 +255,7 @@ static ssize_t console_read(struct file *file, char __user *to, size_t len, loff
 			return 0;
 		ended = pvhv_domain_ended(d);
 		if (ended) {
-			pump(c);
+			pump(c, &left);
 			continue;
 		}
 		if (file->f_flags & O_NONBLOCK)

@@ -241,7 +241,7 @@ struct pvhv_console {
 	bool call_starved;		/* ... and that by a hypercall */
 	wait_queue_head_t wq;
 	struct mutex pump_lock;		/* the next two, and calls; outside of the backend's */
-	void (*pump)(void *data);	/* moves bytes to and from a ring, NULL: there is none */
+	bool (*pump)(void *data);	/* moves bytes to and from a ring, NULL: there is none */
 	void *pump_data;
 };
 
@@ -259,7 +259,7 @@ struct pvhv_domain {
 	char message[PVHV_MESSAGE_LEN];
 	wait_queue_head_t state_wq;	/* pause, resume, end */
 
-	struct mutex lock;		/* memory, vCPU creation, LDT and page registration */
+	struct mutex lock;		/* memory, vCPUs, LDT, registered pages, disk_queue */
 	struct pvhv_vcpu *vcpus[PVHV_MAX_VCPUS];
 	u32 vcpus_wanted;		/* by the owner, online; 0: it has not said */
 	struct pvhv_cpuid_policy cpuid;	/* this and the next: fixed once there is a vCPU */
@@ -277,6 +277,7 @@ struct pvhv_domain {
 	struct pvhv_ports ports;
 	struct pvhv_grant_table *grants;
 	u32 nr_devices;			/* it has a side of; under the registry's lock */
+	struct pvhv_disk_queue *disk_queue;	/* NULL until it has had a disk; under lock */
 
 	struct pvhv_console console;
 };

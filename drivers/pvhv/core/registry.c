@@ -87,13 +87,69 @@ static void set_flags(struct pvhv_rdev *rd, u32 flags)
 	tell(rd, B);
 }
 
+/* ---- workqueues ---- */
+
+static void disk_queue_put(struct pvhv_disk_queue *dq)
+{
+	if (!refcount_dec_and_test(&dq->users))
+		return;
+	destroy_workqueue(dq->wq);
+	kfree(dq);
+}
+
+/* Made with the first disk. Return: NULL if there is no memory */
+static struct pvhv_disk_queue *disk_queue_get(struct pvhv_domain *d)
+{
+	struct pvhv_disk_queue *dq;
+
+	mutex_lock(&d->lock);
+	dq = d->disk_queue;
+	if (dq)
+		goto got;
+	dq = kmalloc(sizeof(*dq), GFP_KERNEL_ACCOUNT);
+	if (!dq)
+		goto out;
+	/* A loop of swap and guests must not be its end. */
+	dq->wq = alloc_workqueue("pvhv%u-disks", WQ_UNBOUND | WQ_MEM_RECLAIM, 0, d->id);
+	if (!dq->wq) {
+		kfree(dq);
+		dq = NULL;
+		goto out;
+	}
+	refcount_set(&dq->users, 1);
+	d->disk_queue = dq;
+got:
+	refcount_inc(&dq->users);
+out:
+	mutex_unlock(&d->lock);
+	return dq;
+}
+
+/*
+ * Domains do not wait for each other, and neither do devices, but for the disks of one domain,
+ * and these only for one that has all of the queue's workers waiting.
+ */
+static int make_queue(struct pvhv_rdev *rd, struct pvhv_domain *d)
+{
+	if (rd->class == PVHV_CLASS_BLOCK) {
+		rd->disk_queue = disk_queue_get(d);
+		if (rd->disk_queue)
+			rd->wq = rd->disk_queue->wq;
+	} else {
+		rd->wq = alloc_workqueue("pvhv%u-dev", WQ_UNBOUND, 0, d->id);
+	}
+	return rd->wq ? 0 : -ENOMEM;
+}
+
 /* ---- the end ---- */
 
 static void free_work(struct work_struct *work)
 {
 	struct pvhv_rdev *rd = container_of(work, struct pvhv_rdev, free);
 
-	if (rd->wq)
+	if (rd->disk_queue)
+		disk_queue_put(rd->disk_queue);
+	else
 		destroy_workqueue(rd->wq);
 	kfree(rd);
 	if (atomic_dec_and_test(&nr_rdevs))
@@ -155,7 +211,7 @@ static void start_remove(struct pvhv_rdev *rd)
 	if (rd->removing || !rd->visible)
 		return;
 	rd->removing = true;
-	queue_work(rd->wq ?: pvhv_wq, &rd->remove);
+	queue_work(rd->wq, &rd->remove);
 }
 
 /* Has everybody let go who was asked to? */
@@ -231,6 +287,8 @@ void pvhv_registry_detach(struct pvhv_domain *d)
 	}
 	WRITE_ONCE(d->nr_devices, 0);
 	mutex_unlock(&registry_lock);
+	if (d->disk_queue)
+		disk_queue_put(d->disk_queue);
 }
 
 /**
@@ -595,22 +653,13 @@ static int add_device(struct pvhv_domain *d, struct pvhv_device_add *a)
 
 	if (!rd)
 		return -ENOMEM;
-	/*
-	 * A disk's with a rescuer: a loop of swap and guests must not be its end. The removal
-	 * of a network interface waits for queues that have none. A console waits for nobody.
-	 */
-	if (a->class != PVHV_CLASS_CONSOLE) {
-		rd->wq = alloc_workqueue("pvhv%u-dev",
-					 WQ_UNBOUND | (a->class == PVHV_CLASS_BLOCK ?
-						       WQ_MEM_RECLAIM : 0),
-					 0, (__force u32)pvhv_domid(d));
-		if (!rd->wq) {
-			kfree(rd);
-			return -ENOMEM;
-		}
+	rd->class = a->class;
+	ret = make_queue(rd, d);
+	if (ret) {
+		kfree(rd);
+		return ret;
 	}
 	atomic_inc(&nr_rdevs);
-	rd->class = a->class;
 	rd->flags = PVHV_DEV_ONLINE;
 	rd->side[F].domid = pvhv_domid(d);
 	rd->side[F].domain = d;

@@ -9,6 +9,16 @@
 #include "pvhv.h"
 
 /**
+ * struct pvhv_disk_queue - a domain's disks' workqueue
+ * @wq:		with a rescuer, which is a thread that nobody is charged for: so one for all
+ * @users:	the domain and its disks
+ */
+struct pvhv_disk_queue {
+	struct workqueue_struct *wq;
+	refcount_t users;
+};
+
+/**
  * struct pvhv_rside - a side of a device in the registry
  * @domid:	whose
  * @domain:	the same, NULL: the host, or it has ended; under registry_lock
@@ -40,10 +50,11 @@ struct pvhv_rside {
  * @config:	for it
  * @grants:	the frontend's
  * @kept:	the frontend's domain, if its backend uses more of it than grants
- * @wq:		its own: what its backend does there may wait for the owner's memory,
- *		which may be a file system that does not answer. NULL: the module's
+ * @wq:		the domain's disks', or its own: what its backend does there may wait for the
+ *		owner's memory or file, which may be a file system that does not answer
+ * @disk_queue:	of a disk: what @wq is of
  * @remove:	takes it from the bus, then away; on @wq
- * @free:	the end of @wq
+ * @free:	lets go of @wq
  */
 struct pvhv_rdev {
 	struct list_head list;
@@ -59,6 +70,7 @@ struct pvhv_rdev {
 	struct pvhv_grant_table *grants;
 	struct pvhv_domain *kept;
 	struct workqueue_struct *wq;
+	struct pvhv_disk_queue *disk_queue;
 	struct work_struct remove;
 	struct work_struct free;
 };

@@ -27,7 +27,7 @@ static void op_count(struct pvhv_mmu_op *op, struct pvhv_mmu_table *t, unsigned 
 /**
  * pvhv_op_zap_entry() - remove an entry
  * @op:	notes it
- * @t:	L1 table; the tree is locked
+ * @t:	L1 table, locked
  * @i:	index; the host may have removed the entry already
  */
 void pvhv_op_zap_entry(struct pvhv_mmu_op *op, struct pvhv_mmu_table *t, unsigned int i)
@@ -50,7 +50,7 @@ void pvhv_op_zap_entry(struct pvhv_mmu_op *op, struct pvhv_mmu_table *t, unsigne
 /**
  * pvhv_op_zap_table() - remove all entries of a table
  * @op:	notes them
- * @t:	L1 table; the tree is locked
+ * @t:	L1 table, locked
  */
 void pvhv_op_zap_table(struct pvhv_mmu_op *op, struct pvhv_mmu_table *t)
 {
@@ -91,7 +91,7 @@ static __always_inline void op_narrow_entry(struct pvhv_mmu_op *op, struct pvhv_
 }
 
 /**
- * pvhv_op_publish() - before the tree is unlocked: tell tlb_gen
+ * pvhv_op_publish() - before the table or tree is unlocked: tell tlb_gen
  * @op:	the operation
  */
 void pvhv_op_publish(struct pvhv_mmu_op *op)
@@ -102,7 +102,7 @@ void pvhv_op_publish(struct pvhv_mmu_op *op)
 }
 
 /**
- * pvhv_op_finish() - after the tree is unlocked: give unlinked tables back
+ * pvhv_op_finish() - without locks: give unlinked tables back
  * @op:		the operation
  * @live:	a CPU may be walking them
  */
@@ -121,13 +121,36 @@ void pvhv_op_finish(struct pvhv_mmu_op *op, bool live)
 	}
 }
 
+/* The guest has changed its tables before, maybe on another CPU. */
+static void flush_begin(struct pvhv_mmu_tree *tree)
+{
+	atomic64_inc(&tree->flushes);
+	/* before it is looked for what is there: pairs with leaf_bind(), see rule 1 */
+	smp_mb__after_atomic();
+}
+
 /* The guest has nothing here any more, or something else. */
 static void leaf_drop(struct pvhv_mmu_op *op, struct pvhv_mmu_tree *tree, struct pvhv_mmu_table *t)
 {
 	pvhv_op_zap_table(op, t);
 	pvhv_table_bind(tree, t, PVHV_UNBOUND, 0, 0);
-	if (tree->nr_unbound > PVHV_MMU_KEEP_TABLES)
-		pvhv_table_unlink(op, tree, t);
+}
+
+/* Unlink the L1 table of @gva if it shadows nothing, and there are enough of the kind. */
+static noinline void leaf_trim(struct pvhv_mmu_op *op, struct pvhv_mmu_tree *tree, u64 gva)
+{
+	struct pvhv_mmu_table *t;
+
+	spin_lock(&tree->lock);
+	t = pvhv_tree_leaf(tree, gva);
+	if (t && atomic_read(&tree->nr_unbound) > PVHV_MMU_KEEP_TABLES) {
+		spin_lock(&t->lock);
+		if (t->bind == PVHV_UNBOUND)
+			pvhv_table_unlink(op, tree, t);
+		spin_unlock(&t->lock);
+	}
+	pvhv_op_publish(op);
+	spin_unlock(&tree->lock);
 }
 
 /* What entry @i must not exceed: 0 if it must go */
@@ -233,7 +256,7 @@ static void resync_large(struct pvhv_mmu_op *op, struct pvhv_mmu_table *t, u64 a
  * resync_leaf() - make an L1 table agree with the guest's
  * @op:		notes what changes
  * @tree:	where @t is
- * @t:		the table; may be unlinked
+ * @t:		the table, locked
  * @cr3:	whose view it is
  * @i:		first entry
  * @last:	last entry
@@ -312,6 +335,26 @@ static unsigned int op_cost(const struct pvhv_mmu_op *op, unsigned int work_befo
 }
 
 /*
+ * Resync entries @i..@last of the table of @gva, which has been found without a lock: if
+ * it is elsewhere now, there is nothing here that is older than the flush.
+ */
+static __always_inline void flush_leaf(struct pvhv_mmu_op *op, struct pvhv_mmu_tree *tree,
+				       struct pvhv_mmu_table *t, u64 gva, u64 cr3,
+				       unsigned int i, unsigned int last)
+{
+	bool unbound;
+
+	spin_lock(&t->lock);
+	if (likely(pvhv_leaf_is(t, tree, gva)))
+		resync_leaf(op, tree, t, cr3, i, last);
+	unbound = t->bind == PVHV_UNBOUND;
+	pvhv_op_publish(op);
+	spin_unlock(&t->lock);
+	if (unlikely(unbound) && atomic_read(&tree->nr_unbound) > PVHV_MMU_KEEP_TABLES)
+		leaf_trim(op, tree, gva);
+}
+
+/*
  * Resync what a tree has between @first and @last. True: @budget was used up,
  * go on at *@cursor.
  */
@@ -322,28 +365,28 @@ static bool resync_tree(struct pvhv_mmu_op *op, struct pvhv_mmu_tree *tree, u64 
 	u64 gva = max(first, *cursor);
 	bool more = false;
 
-	spin_lock(&tree->lock);
-	while (gva <= last && (t = pvhv_tree_next(tree, gva)) && t->gva <= last) {
+	if (!*cursor)
+		flush_begin(tree);
+	rcu_read_lock();
+	while (gva <= last && (t = pvhv_tree_next(tree, &gva)) && gva <= last) {
 		unsigned int i = 0, j = 511, before = op_work(op);
-		u64 base = t->gva;
 
 		if (*budget <= 0) {
-			*cursor = base;
+			*cursor = gva;
 			more = true;
 			break;
 		}
 		if (!whole_tables) {
-			i = base < first ? pvhv_index(first, 1) : 0;
-			j = last - base < PVHV_L1_SPAN ? pvhv_index(last, 1) : 511;
+			i = gva < first ? pvhv_index(first, 1) : 0;
+			j = last - gva < PVHV_L1_SPAN ? pvhv_index(last, 1) : 511;
 		}
-		resync_leaf(op, tree, t, cr3, i, j);
+		flush_leaf(op, tree, t, gva, cr3, i, j);
 		*budget -= op_cost(op, before);
-		gva = base + PVHV_L1_SPAN;
+		gva += PVHV_L1_SPAN;
 		if (!gva)
 			break;
 	}
-	pvhv_op_publish(op);
-	spin_unlock(&tree->lock);
+	rcu_read_unlock();
 	return more;
 }
 
@@ -413,22 +456,21 @@ int pvhv_flush_step(struct pvhv_mmu *mmu, struct pvhv_root *root, struct pvhv_mm
  * @root:	the address space
  * @gen:	with what
  */
-bool pvhv_root_has_gen(struct pvhv_root *root, u64 gen)
+bool pvhv_root_has_gen(const struct pvhv_root *root, u64 gen)
 {
-	bool r;
-
-	spin_lock(&root->user.lock);
-	r = root->gen >= gen;
-	spin_unlock(&root->user.lock);
-	return r;
+	/* then also what was done to get there, and its tlb_gen */
+	return smp_load_acquire(&root->gen) >= gen;
 }
 
-static void root_later(struct pvhv_root *root)
+/* It has got to @gen, and maybe further. */
+static void root_set_gen(struct pvhv_root *root, u64 gen)
 {
 	while (root->later & 1) {
 		root->later >>= 1;
-		root->gen++;
+		gen++;
 	}
+	/* pairs with pvhv_root_has_gen() */
+	smp_store_release(&root->gen, gen);
 }
 
 /*
@@ -438,14 +480,17 @@ static void root_later(struct pvhv_root *root)
  */
 static void root_advance(struct pvhv_root *root, u64 new_gen)
 {
-	u64 ahead = new_gen - root->gen - 1;
+	u64 ahead;
 
-	lockdep_assert_held(&root->user.lock);
-
-	if (!root->ctx_id || new_gen <= root->gen || ahead >= BITS_PER_LONG_LONG)
+	if (!root->ctx_id || !new_gen)
 		return;
-	root->later |= BIT_ULL(ahead);
-	root_later(root);
+	spin_lock(&root->user.lock);
+	ahead = new_gen - root->gen - 1;
+	if (new_gen > root->gen && ahead < BITS_PER_LONG_LONG) {
+		root->later |= BIT_ULL(ahead);
+		root_set_gen(root, root->gen);
+	}
+	spin_unlock(&root->user.lock);
 }
 
 /**
@@ -460,52 +505,52 @@ void pvhv_root_reach(struct pvhv_root *root, u64 gen)
 		u64 steps = gen - root->gen;
 
 		root->later = steps < BITS_PER_LONG_LONG ? root->later >> steps : 0;
-		root->gen = gen;
-		root_later(root);
+		root_set_gen(root, gen);
 	}
 	spin_unlock(&root->user.lock);
 }
 
-/* The usual flush: a few pages of the user half, in one table; all at once */
-static void flush_few(struct pvhv_mmu *mmu, struct pvhv_root *root, struct pvhv_mmu_stats *stats,
+/*
+ * The usual flush: a few pages of the user half, in one table; all at once. False: it is
+ * not that simple.
+ */
+static bool flush_few(struct pvhv_mmu *mmu, struct pvhv_root *root, struct pvhv_mmu_stats *stats,
 		      u64 first, u64 last, u64 new_gen, struct pvhv_mmu_flush *fl)
 {
 	struct pvhv_mmu_op op = { .mmu = mmu, .stats = stats };
 	struct pvhv_mmu_tree *tree = &root->user;
 	struct pvhv_mmu_table *t;
 
-	spin_lock(&tree->lock);
-	if (!new_gen || !root->ctx_id || root->gen < new_gen) {
-		t = pvhv_tree_leaf(tree, first);
-		if (t)
-			resync_leaf(&op, tree, t, root->cr3, pvhv_index(first, 1),
-				    pvhv_index(last, 1));
-		root_advance(root, new_gen);
-		pvhv_op_publish(&op);
-	}
-	spin_unlock(&tree->lock);
+	flush_begin(tree);
+	if (unlikely(READ_ONCE(root->kuser)))
+		return false;
+	rcu_read_lock();
+	t = pvhv_tree_leaf(tree, first);
+	if (t)
+		flush_leaf(&op, tree, t, first, root->cr3, pvhv_index(first, 1),
+			   pvhv_index(last, 1));
+	rcu_read_unlock();
+	root_advance(root, new_gen);
 	flush_note(fl, &op);
 	pvhv_op_finish(&op, true);
+	return true;
 }
 
 /* pvhv_mmu_flush_range_step() for any address space that stays */
 static int flush_range(struct pvhv_mmu *mmu, struct pvhv_root *root, struct pvhv_mmu_stats *stats,
 		       u64 first, u64 last, u64 new_gen, u64 flags, struct pvhv_mmu_flush *fl)
 {
-	if (likely(pvhv_is_user_half(last) && first / PVHV_L1_SPAN == last / PVHV_L1_SPAN &&
-		   !READ_ONCE(root->kuser) && !(flags & PVHV_FLUSH_FREED_TABLES))) {
-		flush_few(mmu, root, stats, first, last, new_gen, fl);
-		return 0;
-	}
 	/* another vCPU has done the same flush; ours finds its tlb_gen */
 	if (!fl->phase && !fl->cursor && pvhv_is_user_half(last) && root->ctx_id && new_gen &&
 	    pvhv_root_has_gen(root, new_gen))
 		return 0;
+	if (likely(pvhv_is_user_half(last) && first / PVHV_L1_SPAN == last / PVHV_L1_SPAN &&
+		   !(flags & PVHV_FLUSH_FREED_TABLES)) &&
+	    flush_few(mmu, root, stats, first, last, new_gen, fl))
+		return 0;
 	if (pvhv_flush_step(mmu, root, stats, first, last, flags & PVHV_FLUSH_FREED_TABLES, fl))
 		return 1;
-	spin_lock(&root->user.lock);
 	root_advance(root, new_gen);
-	spin_unlock(&root->user.lock);
 	return 0;
 }
 
@@ -627,18 +672,21 @@ void pvhv_tree_zap(struct pvhv_mmu *mmu, struct pvhv_mmu_tree *tree, bool live)
 {
 	struct pvhv_mmu_stats stats = {};
 	struct pvhv_mmu_table *t;
+	u64 gva;
 
 	do {
 		struct pvhv_mmu_op op = { .mmu = mmu, .stats = &stats };
 		int budget = PVHV_MMU_FLUSH_BATCH;
 
 		spin_lock(&tree->lock);
-		while ((t = pvhv_tree_next(tree, 0)) && budget > 0) {
+		while (gva = 0, (t = pvhv_tree_next(tree, &gva)) && budget > 0) {
 			unsigned int before = op_work(&op);
 
+			spin_lock(&t->lock);
 			pvhv_op_zap_table(&op, t);
 			pvhv_table_bind(tree, t, PVHV_UNBOUND, 0, 0);
 			pvhv_table_unlink(&op, tree, t);
+			spin_unlock(&t->lock);
 			budget -= op_cost(&op, before);
 		}
 		pvhv_op_publish(&op);

@@ -12,17 +12,14 @@
 #include "mmu_internal.h"
 
 /* Cache sizes: what a topup leaves there, and when it is due */
-#define CACHE_LEAVES	4
-#define CACHE_MIDS	4
+static const u16 cache_tables[PVHV_MMU_LEVELS] = { 4, 2, 1 };
 #define CACHE_CHUNKS	96
-#define NEED_LEAVES	1	/* a miss needs an L1, L2 and L3 table at most, */
-#define NEED_MIDS	2
-#define NEED_CHUNKS	(1 + PVHV_MMU_FILL_LARGE) /* a chunk for each page it fills, */
+/* A miss needs a table of each level at most, a chunk for each page it fills, */
+#define NEED_CHUNKS	(1 + PVHV_MMU_FILL_LARGE)
 				/* and a root, or a tree if it splits one */
 
 /* Pool sizes: what a few processes have */
-#define POOL_LEAVES	64
-#define POOL_MIDS	32
+static const u16 pool_tables[PVHV_MMU_LEVELS] = { 64, 24, 8 };
 #define POOL_ROOTS	8
 
 /**
@@ -85,15 +82,9 @@ int pvhv_mmu_init(struct pvhv_mmu *mmu, const struct pvhv_mmu_config *cfg)
 
 static void cache_put_table(struct pvhv_mmu_cache *cache, struct pvhv_mmu_table *t)
 {
-	if (t->level == 1) {
-		t->next = cache->leaves;
-		cache->leaves = t;
-		cache->nr_leaves++;
-	} else {
-		t->next = cache->mids;
-		cache->mids = t;
-		cache->nr_mids++;
-	}
+	t->next = cache->tables[t->level - 1];
+	cache->tables[t->level - 1] = t;
+	cache->nr_tables[t->level - 1]++;
 }
 
 static void cache_put_root(struct pvhv_mmu_cache *cache, struct pvhv_root *root)
@@ -103,24 +94,13 @@ static void cache_put_root(struct pvhv_mmu_cache *cache, struct pvhv_root *root)
 	cache->nr_roots++;
 }
 
-static struct pvhv_mmu_table *pop_leaf(struct pvhv_mmu_cache *cache)
+static struct pvhv_mmu_table *pop_table(struct pvhv_mmu_cache *cache, int level)
 {
-	struct pvhv_mmu_table *t = cache->leaves;
+	struct pvhv_mmu_table *t = cache->tables[level - 1];
 
 	if (t) {
-		cache->leaves = t->next;
-		cache->nr_leaves--;
-	}
-	return t;
-}
-
-static struct pvhv_mmu_table *pop_mid(struct pvhv_mmu_cache *cache)
-{
-	struct pvhv_mmu_table *t = cache->mids;
-
-	if (t) {
-		cache->mids = t->next;
-		cache->nr_mids--;
+		cache->tables[level - 1] = t->next;
+		cache->nr_tables[level - 1]--;
 	}
 	return t;
 }
@@ -141,11 +121,11 @@ static void cache_free(struct pvhv_mmu *mmu, struct pvhv_mmu_cache *cache)
 {
 	struct pvhv_mmu_table *t;
 	struct pvhv_root *root;
+	int level;
 
-	while ((t = pop_leaf(cache)))
-		pvhv_table_free(mmu, t);
-	while ((t = pop_mid(cache)))
-		pvhv_table_free(mmu, t);
+	for (level = 1; level <= PVHV_MMU_LEVELS; level++)
+		while ((t = pop_table(cache, level)))
+			pvhv_table_free(mmu, t);
 	while ((root = pop_root(cache)))
 		pvhv_root_free(mmu, root);
 	pvhv_rmap_chunks_free(cache);
@@ -164,7 +144,7 @@ void pvhv_pool_put_table(struct pvhv_mmu *mmu, struct pvhv_mmu_table *t)
 	bool keep;
 
 	spin_lock(&mmu->pool_lock);
-	keep = t->level == 1 ? pool->nr_leaves < POOL_LEAVES : pool->nr_mids < POOL_MIDS;
+	keep = pool->nr_tables[t->level - 1] < pool_tables[t->level - 1];
 	if (keep)
 		cache_put_table(pool, t);
 	spin_unlock(&mmu->pool_lock);
@@ -193,12 +173,12 @@ void pvhv_pool_put_root(struct pvhv_mmu *mmu, struct pvhv_root *root)
 static void topup_from_pool(struct pvhv_mmu *mmu, struct pvhv_mmu_cache *cache)
 {
 	struct pvhv_mmu_cache *pool = &mmu->pool;
+	int i;
 
 	spin_lock(&mmu->pool_lock);
-	while (cache->nr_leaves < CACHE_LEAVES && pool->nr_leaves)
-		cache_put_table(cache, pop_leaf(pool));
-	while (cache->nr_mids < CACHE_MIDS && pool->nr_mids)
-		cache_put_table(cache, pop_mid(pool));
+	for (i = 0; i < PVHV_MMU_LEVELS; i++)
+		while (cache->nr_tables[i] < cache_tables[i] && pool->nr_tables[i])
+			cache_put_table(cache, pop_table(pool, i + 1));
 	if (!cache->nr_roots && pool->nr_roots)
 		cache_put_root(cache, pop_root(pool));
 	spin_unlock(&mmu->pool_lock);
@@ -213,7 +193,7 @@ static bool pool_drain(struct pvhv_mmu *mmu)
 	pool = mmu->pool;
 	memset(&mmu->pool, 0, sizeof(mmu->pool));
 	spin_unlock(&mmu->pool_lock);
-	if (!pool.nr_leaves && !pool.nr_mids && !pool.nr_roots)
+	if (!pool.nr_tables[0] && !pool.nr_tables[1] && !pool.nr_tables[2] && !pool.nr_roots)
 		return false;
 	cache_free(mmu, &pool);
 	return true;
@@ -225,30 +205,32 @@ static bool over_limit(struct pvhv_mmu *mmu)
 	       READ_ONCE(mmu->nr_roots) >= PVHV_MMU_MAX_ROOTS;
 }
 
+static bool cache_suffices(const struct pvhv_mmu_cache *cache)
+{
+	return cache->nr_tables[0] && cache->nr_tables[1] && cache->nr_tables[2] &&
+	       cache->nr_roots;
+}
+
 static int topup_tables(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv)
 {
 	struct pvhv_mmu_cache *cache = &mv->cache;
+	int level;
 
 	for (;;) {
 		topup_from_pool(mmu, cache);
-		if (cache->nr_leaves >= NEED_LEAVES && cache->nr_mids >= NEED_MIDS &&
-		    cache->nr_roots)
+		if (cache_suffices(cache))
 			return 0;
 
 		/* over the limit is better than stopping the guest */
 		if (over_limit(mmu) && (pool_drain(mmu) || pvhv_roots_evict(mmu, mv)))
 			continue;
 
-		if (cache->nr_leaves < NEED_LEAVES) {
-			struct pvhv_mmu_table *t = pvhv_table_alloc(mmu, 1);
+		for (level = 1; level <= PVHV_MMU_LEVELS; level++) {
+			struct pvhv_mmu_table *t;
 
-			if (!t)
-				return -ENOMEM;
-			cache_put_table(cache, t);
-		}
-		if (cache->nr_mids < NEED_MIDS) {
-			struct pvhv_mmu_table *t = pvhv_table_alloc(mmu, 2);
-
+			if (cache->nr_tables[level - 1])
+				continue;
+			t = pvhv_table_alloc(mmu, level);
 			if (!t)
 				return -ENOMEM;
 			cache_put_table(cache, t);
@@ -277,7 +259,7 @@ int pvhv_mmu_topup(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv)
 {
 	struct pvhv_mmu_cache *cache = &mv->cache;
 
-	if (cache->nr_leaves < NEED_LEAVES || cache->nr_mids < NEED_MIDS || !cache->nr_roots) {
+	if (!cache_suffices(cache)) {
 		int r;
 
 		pvhv_roots_reap(mmu);

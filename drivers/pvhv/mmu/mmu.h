@@ -71,6 +71,7 @@ struct pvhv_root;
 #define PVHV_MMU_FILL_LARGE	16	/* pages of a guest 2M or 1G leaf per miss */
 #define PVHV_MMU_HINT_PAGES	1024	/* pages per pvhv_mmu_sync_hints(), the rest is missed */
 #define PVHV_MMU_KEEP_TABLES	8	/* emptied L1 tables that a tree keeps for reuse */
+#define PVHV_MMU_LEVELS		3	/* of tables; above are the PML4s, each with its root */
 #define PVHV_MMU_ROOT_BUCKETS	256
 #define PVHV_MMU_RMAP_LOCKS	64
 #define PVHV_MMU_RMAP_STRIPE	64	/* neighbouring gfns under one lock */
@@ -121,18 +122,20 @@ struct pvhv_mmu_stats {
 
 /**
  * struct pvhv_mmu_tree - shadow tables below one half of a PML4
- * @lock:	held to fill and to flush
+ * @lock:	held to link and unlink tables
+ * @flushes:	incremented when a flush begins
+ * @nr_unbound:	L1 tables that shadow nothing now
  * @nr_leaves:	L1 tables it has
- * @nr_unbound:	those of them that shadow nothing now
  * @kuser:	kernel mode's own view of the user half
  * @root:	address space, NULL: the kernel half
  * @map:	which of @top there are
  * @top:	its L3 tables
  */
 struct pvhv_mmu_tree {
-	spinlock_t lock;	/* shape and contents */
+	spinlock_t lock;	/* shape */
+	atomic64_t flushes;
+	atomic_t nr_unbound;
 	u32 nr_leaves;
-	u32 nr_unbound;
 	bool kuser;
 	struct pvhv_root *root;
 	DECLARE_BITMAP(map, 256);
@@ -141,13 +144,11 @@ struct pvhv_mmu_tree {
 
 /* Spare objects; tables and roots in it are zero but for their own pages. */
 struct pvhv_mmu_cache {
-	struct pvhv_mmu_table *leaves;
-	struct pvhv_mmu_table *mids;
+	struct pvhv_mmu_table *tables[PVHV_MMU_LEVELS];	/* by level - 1 */
 	struct pvhv_rmap_chunk *chunks;
 	struct pvhv_root *roots;
 	struct pvhv_mmu_tree *trees;
-	u16 nr_leaves;
-	u16 nr_mids;
+	u16 nr_tables[PVHV_MMU_LEVELS];
 	u16 nr_chunks;
 	u16 nr_roots;
 	u16 nr_trees;

@@ -8,32 +8,43 @@
  *
  * Locks, outermost first:
  *
- *   tree->lock			shape and contents of one tree; the binding of
- *				its L1 tables; the PML4 entries that point at it
- *     mmu->rmap_locks[]	reverse map of a gfn; every change of an entry
+ *   tree->lock			shape of one tree; the PML4 entries that point
+ *				at it; of a user half, root->gen
+ *     table->lock		an L1 table: contents, binding, where it is
+ *       mmu->rmap_locks[]	reverse map of a gfn; every change of an entry
  *				from or to "not present"
  *   mmu->roots_lock		which roots there are, and their use counts
  *   mmu->pool_lock		spare objects
  *   mmu->inval_lock		invalidations going on
  *
- * The last three nest with nothing. No two tree locks are held at once.
+ * The last three nest with nothing. No two locks of a kind are held at once.
+ * Misses, hints and flushes find an L1 table without a lock, and take its own.
  *
  * The rules that the rest follows from:
  *
- * 1. A fill reads the guest's entry and installs its own under the tree lock;
- *    a flush compares under the tree lock. So nothing read before a flush is
- *    installed after it.
+ * 1. A fill reads the guest's L1 entry and installs its own under the table's
+ *    lock; a flush compares under that lock. So nothing read before a flush is
+ *    installed after it. What a walk has read above is for the binding, and is
+ *    read without a lock: a flush increments tree->flushes and then looks for
+ *    tables, a bind has linked the table and then looks at tree->flushes (full
+ *    barriers between). So one of them sees the other, and the bind gives up or
+ *    the flush waits for the table and compares its binding.
  * 2. A present leaf entry is in the reverse map of its gfn, always: both change
  *    under the gfn's rmap lock, and pvhv_mmu_invalidate_begin() needs no other.
  * 3. Whoever removes an entry from the reverse map increments tlb_gen before
- *    dropping the rmap lock; whoever narrows one or unlinks a table does so
- *    before dropping the tree lock. Fills never narrow.
+ *    dropping the rmap lock; whoever narrows one does so before dropping the
+ *    table's lock, whoever unlinks a table before dropping the tree's. Fills
+ *    never narrow.
  * 4. A table unlinked from a root that is loaded, or from the kernel half, is
  *    given back only after pvhv_mmu_host_flush(). Nothing walks the others, and
  *    what CPUs have cached of them goes when a vCPU sees tlb_gen at its entry.
  * 5. A bound L1 table caches the guest's upper levels, as a CPU's paging-
  *    structure caches do: a miss below it reads one guest entry. Each flush
  *    that touches the table checks the binding.
+ * 6. Tables are reused at once, and freed by RCU, each always for the same
+ *    level. Who has found one without a lock finds it to be of that level until
+ *    rcu_read_unlock(), but maybe elsewhere: pvhv_leaf_is() tells, under its
+ *    lock. If it is elsewhere, then what was here has been unlinked since, empty.
  */
 #ifndef _PVHV_MMU_INTERNAL_H
 #define _PVHV_MMU_INTERNAL_H
@@ -42,6 +53,7 @@
 #include <linux/bits.h>
 #include <linux/kernel.h>
 #include <linux/lockdep.h>
+#include <linux/rcupdate.h>
 
 #include "access.h"
 #include "mmu.h"
@@ -85,10 +97,12 @@ enum pvhv_bind {
 
 /**
  * struct pvhv_mmu_table - a shadow table
+ * @lock:	of L1
  * @spt:	the page that the hardware walks
+ * @tree:	L1: where it is linked, or NULL
  * @parent:	NULL for L3
  * @next:	in a list of spares or of tables to give back
- * @gva:	first address that it maps
+ * @gva:	L1: first address that it maps
  * @gpa:	L1: the guest's table, or what its large leaf maps at @gva
  * @acc:	L1: permissions of the guest's levels above, or with the large leaf's
  * @index:	in @parent, or in the tree's top
@@ -100,7 +114,9 @@ enum pvhv_bind {
  * @gfn:	L1: which page each present entry maps
  */
 struct pvhv_mmu_table {
+	spinlock_t lock;	/* L1: what is here, but for next and parent */
 	u64 *spt;
+	struct pvhv_mmu_tree *tree;
 	struct pvhv_mmu_table *parent;
 	struct pvhv_mmu_table *next;
 	u64 gva;
@@ -201,7 +217,7 @@ struct pvhv_walk {
  * @nr:		entries narrowed or removed
  * @searched:	chunks of the reverse map, for them
  * @unlinked:	tables have been unlinked
- * @owe:	tlb_gen must be incremented before the tree lock is dropped
+ * @owe:	tlb_gen must be incremented before the lock is dropped
  * @gva:	the last entry
  * @gen:	tlb_gen after the last increment
  */
@@ -254,16 +270,41 @@ static inline bool pvhv_access_ok(u64 acc, u32 access)
 	return !(access & PVHV_ACC_FETCH) || (acc & (ACC_X | ACC_U)) == ACC_X;
 }
 
-/* The L1 table of an address, NULL if there is none. */
+/* A link to a table of the level below */
+static inline struct pvhv_mmu_table *pvhv_link_get(struct pvhv_mmu_table * const *link)
+{
+	/* pairs with pvhv_link_set() */
+	return smp_load_acquire(link);
+}
+
+static inline void pvhv_link_set(struct pvhv_mmu_table **link, struct pvhv_mmu_table *t)
+{
+	/* Who finds it sees its fields; who does not, what became of its entries. */
+	smp_store_release(link, t);
+}
+
+/*
+ * The L1 table of an address, NULL if there is none. Under the tree's lock, or
+ * rcu_read_lock(), and then see rule 6.
+ */
 static inline struct pvhv_mmu_table *pvhv_tree_leaf(struct pvhv_mmu_tree *tree, u64 gva)
 {
-	struct pvhv_mmu_table *t = tree->top[pvhv_index(gva, 4) & 255];
+	struct pvhv_mmu_table *t = pvhv_link_get(&tree->top[pvhv_index(gva, 4) & 255]);
 
 	if (likely(t))
-		t = t->child[pvhv_index(gva, 3)];
+		t = pvhv_link_get(&t->child[pvhv_index(gva, 3)]);
 	if (likely(t))
-		t = t->child[pvhv_index(gva, 2)];
+		t = pvhv_link_get(&t->child[pvhv_index(gva, 2)]);
 	return t;
+}
+
+/* Is this the L1 table of an address? */
+static inline bool pvhv_leaf_is(const struct pvhv_mmu_table *t, const struct pvhv_mmu_tree *tree,
+				u64 gva)
+{
+	lockdep_assert_held(&t->lock);
+
+	return t->tree == tree && t->gva == (gva & ~(PVHV_L1_SPAN - 1));
 }
 
 /* walk.c */
@@ -276,9 +317,9 @@ void pvhv_table_caches_destroy(void);
 struct pvhv_mmu_table *pvhv_table_alloc(struct pvhv_mmu *mmu, int level);
 void pvhv_table_free(struct pvhv_mmu *mmu, struct pvhv_mmu_table *t);
 void pvhv_tree_init(struct pvhv_mmu_tree *tree, struct pvhv_root *root, bool kuser);
-struct pvhv_mmu_table *pvhv_tree_next(struct pvhv_mmu_tree *tree, u64 gva);
+struct pvhv_mmu_table *pvhv_tree_next(struct pvhv_mmu_tree *tree, u64 *gva);
 int pvhv_tree_grow(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, struct pvhv_mmu_tree *tree,
-		   u64 gva, struct pvhv_mmu_table **leaf);
+		   u64 gva);
 void pvhv_table_unlink(struct pvhv_mmu_op *op, struct pvhv_mmu_tree *tree,
 		       struct pvhv_mmu_table *t);
 void pvhv_table_bind(struct pvhv_mmu_tree *tree, struct pvhv_mmu_table *t,
@@ -347,7 +388,7 @@ int pvhv_flush_step(struct pvhv_mmu *mmu, struct pvhv_root *root, struct pvhv_mm
 void pvhv_root_reach(struct pvhv_root *root, u64 gen);
 struct pvhv_root *pvhv_root_pin(struct pvhv_mmu *mmu, u64 ctx_id, u64 least_id);
 bool pvhv_root_unpin(struct pvhv_mmu *mmu, struct pvhv_root *root);
-bool pvhv_root_has_gen(struct pvhv_root *root, u64 gen);
+bool pvhv_root_has_gen(const struct pvhv_root *root, u64 gen);
 void pvhv_tree_zap(struct pvhv_mmu *mmu, struct pvhv_mmu_tree *tree, bool live);
 
 /* root.c */

@@ -314,16 +314,78 @@ static __always_inline int fill_bound(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu
 	return FILL_WALK;
 }
 
+/* What the L1 table of @gva answers, if there is one */
+static __always_inline int fill_leaf(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv,
+				     struct pvhv_mmu_tree *tree, u64 gva, u32 access,
+				     struct pvhv_mmu_fault_info *out)
+{
+	struct pvhv_mmu_table *t;
+	int r = FILL_WALK;
+
+	rcu_read_lock();
+	t = pvhv_tree_leaf(tree, gva);
+	if (likely(t)) {
+		spin_lock(&t->lock);
+		if (likely(pvhv_leaf_is(t, tree, gva)))
+			r = fill_bound(mmu, mv, tree, t, gva, access, out);
+		spin_unlock(&t->lock);
+	}
+	rcu_read_unlock();
+	return r;
+}
+
+/**
+ * leaf_bind() - bind the L1 table of an address, which is made if there is none
+ * @mmu:	the domain's MMU
+ * @mv:		whose spare tables are used
+ * @tree:	where
+ * @gva:	the address
+ * @w:		what a walk has found
+ * @flushes:	of the tree, before that walk
+ *
+ * Return: 0, 1: walk again, -ENOMEM if the cache is short.
+ */
+static int leaf_bind(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, struct pvhv_mmu_tree *tree,
+		     u64 gva, const struct pvhv_walk *w, s64 flushes)
+{
+	struct pvhv_mmu_table *t;
+	int r;
+
+	for (;;) {
+		r = 1;
+		rcu_read_lock();
+		t = pvhv_tree_leaf(tree, gva);
+		if (t) {
+			spin_lock(&t->lock);
+			/* linked before this, and by whom; pairs with flush_begin() */
+			smp_mb();
+			if (pvhv_leaf_is(t, tree, gva) &&
+			    atomic64_read(&tree->flushes) == flushes) {
+				bind_walked(mmu, mv, tree, t, w);
+				r = 0;
+			}
+			spin_unlock(&t->lock);
+		}
+		rcu_read_unlock();
+		if (t)
+			return r;
+		r = pvhv_tree_grow(mmu, mv, tree, gva);
+		if (r)
+			return r;
+	}
+}
+
 /* What the cached upper levels did not answer */
 static int fill_walk(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, struct pvhv_mmu_tree *tree,
 		     u64 gva, u32 access, struct pvhv_mmu_fault_info *out)
 {
 	u64 need = access & PVHV_ACC_WRITE ? PT_A | PT_D : PT_A;
-	struct pvhv_mmu_table *t;
 	struct pvhv_walk w;
 	int r, tries;
 
 	for (tries = 0; tries < 8; tries++) {
+		s64 flushes = atomic64_read_acquire(&tree->flushes);
+
 		r = pvhv_walk(mmu, mv->root->cr3, gva, 1, &w);
 		if (r == -EAGAIN)
 			return fill_again(mv, out, w.gfn, false);
@@ -344,11 +406,12 @@ static int fill_walk(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, struct pvhv
 			continue;
 		w.pte[w.level] |= need;
 
-		r = pvhv_tree_grow(mmu, mv, tree, gva, &t);
-		if (r)
+		r = leaf_bind(mmu, mv, tree, gva, &w, flushes);
+		if (r < 0)
 			return r;
-		bind_walked(mmu, mv, tree, t, &w);
-		r = fill_bound(mmu, mv, tree, t, gva, access, out);
+		if (r)
+			continue;
+		r = fill_leaf(mmu, mv, tree, gva, access, out);
 		if (r != FILL_WALK)
 			return r;
 	}
@@ -361,12 +424,11 @@ static void sync_kernel_slot(struct pvhv_mmu *mmu, struct pvhv_root *root, u64 g
 {
 	unsigned int slot = pvhv_index(gva, 4);
 	u64 *entry = &root->pml4[PVHV_KERNEL_MODE][slot];
+	u64 master = READ_ONCE(mmu->master[slot]);
 
-	lockdep_assert_held(&mmu->kernel.lock);
-
-	/* with five levels the master page itself is linked */
-	if (mmu->levels == 4 && unlikely(*entry != mmu->master[slot]))
-		WRITE_ONCE(*entry, mmu->master[slot]);
+	/* With five levels the master page itself is linked. Once set it stays. */
+	if (mmu->levels == 4 && unlikely(READ_ONCE(*entry) != master))
+		WRITE_ONCE(*entry, master);
 }
 
 /**
@@ -387,7 +449,6 @@ int pvhv_mmu_fault(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, u64 gva, u32 
 {
 	struct pvhv_root *root = mv->root;
 	struct pvhv_mmu_tree *tree;
-	struct pvhv_mmu_table *t;
 	u64 gpa;
 	int r;
 
@@ -407,15 +468,11 @@ again:
 		return r;
 	}
 
-	spin_lock(&tree->lock);
-	t = pvhv_tree_leaf(tree, gva);
-	r = likely(t) ? fill_bound(mmu, mv, tree, t, gva, access, out) : FILL_WALK;
+	r = fill_leaf(mmu, mv, tree, gva, access, out);
 	if (unlikely(r == FILL_WALK))
 		r = fill_walk(mmu, mv, tree, gva, access, out);
 	if (tree == &mmu->kernel && r == PVHV_MMU_FILLED)
 		sync_kernel_slot(mmu, root, gva);
-	spin_unlock(&tree->lock);
-
 	if (unlikely(r == FILL_KUSER)) {
 		r = pvhv_root_split(mmu, mv, root);
 		if (!r)
@@ -435,7 +492,7 @@ static bool hint_useful(u64 spte, u64 pte)
 	return !spte || ((pte & (PT_W | PT_D)) == (PT_W | PT_D) && !(spte & PT_W));
 }
 
-/* Entries @i..@last of a bound table */
+/* Entries @i..@last of a bound table, locked */
 static int hint_table(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv,
 		      const struct pvhv_mmu_tree *tree, struct pvhv_mmu_table *t, unsigned int i,
 		      unsigned int last)
@@ -479,8 +536,9 @@ static __always_inline int hint_entry(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu
 
 /* Make and bind the L1 table of @gva, if the guest has something there. */
 static int hint_bind(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, struct pvhv_mmu_tree *tree,
-		     u64 gva, struct pvhv_mmu_table **leaf)
+		     u64 gva)
 {
+	s64 flushes = atomic64_read_acquire(&tree->flushes);
 	struct pvhv_walk w;
 	u64 gfn;
 	int r;
@@ -493,37 +551,51 @@ static int hint_bind(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, struct pvhv
 	r = pvhv_walk_mark(mmu, &w, 0, &gfn);
 	if (r)
 		return r;
-	r = pvhv_tree_grow(mmu, mv, tree, gva, leaf);
-	if (!r)
-		bind_walked(mmu, mv, tree, *leaf, &w);
+	return leaf_bind(mmu, mv, tree, gva, &w, flushes);
+}
+
+/* A hint about @n pages of one L1 table: FILL_WALK if that is not bound */
+static __always_inline int hint_leaf(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv,
+				     struct pvhv_mmu_tree *tree, u64 gva, unsigned int n)
+{
+	unsigned int i = pvhv_index(gva, 1);
+	struct pvhv_mmu_table *t;
+	int r = FILL_WALK;
+
+	rcu_read_lock();
+	t = pvhv_tree_leaf(tree, gva);
+	if (likely(t)) {
+		spin_lock(&t->lock);
+		if (likely(pvhv_leaf_is(t, tree, gva) && t->bind != PVHV_UNBOUND)) {
+			if (likely(n == 1 && t->bind == PVHV_BOUND_TABLE))
+				r = hint_entry(mmu, mv, tree, t, i);
+			else
+				r = hint_table(mmu, mv, tree, t, i, i + n - 1);
+		}
+		spin_unlock(&t->lock);
+	}
+	rcu_read_unlock();
 	return r;
 }
 
-static noinline int hint_range(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv,
-			       struct pvhv_mmu_tree *tree, u64 gva, unsigned int pages)
+static int hint_range(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, struct pvhv_mmu_tree *tree,
+		      u64 gva, unsigned int pages)
 {
-	struct pvhv_mmu_table *t;
-	int r = 0;
-
-	lockdep_assert_held(&tree->lock);
-
 	while (pages) {
-		unsigned int i = pvhv_index(gva, 1);
-		unsigned int n = min(pages, 512 - i);
+		unsigned int n = min(pages, 512 - pvhv_index(gva, 1));
+		int r = hint_leaf(mmu, mv, tree, gva, n);
 
-		t = pvhv_tree_leaf(tree, gva);
-		if (unlikely(!t || t->bind == PVHV_UNBOUND)) {
-			r = hint_bind(mmu, mv, tree, gva, &t);
-			if (r)
-				return r;
+		if (unlikely(r == FILL_WALK)) {
+			r = hint_bind(mmu, mv, tree, gva);
+			if (!r)
+				r = hint_leaf(mmu, mv, tree, gva, n);
 		}
-		r = hint_table(mmu, mv, tree, t, i, i + n - 1);
 		if (r)
 			return r;
 		pages -= n;
 		gva += n * PAGE_SIZE;
 	}
-	return r;
+	return 0;
 }
 
 /**
@@ -550,8 +622,6 @@ int pvhv_mmu_sync_hints(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, const u6
 		unsigned int pages = min_t(unsigned int, (hints[k] & ~PAGE_MASK) + 1, budget);
 		u64 last = gva + (pages - 1) * PAGE_SIZE;
 		struct pvhv_mmu_tree *tree;
-		struct pvhv_mmu_table *t;
-		int r;
 
 		budget -= pages;
 		if (pvhv_is_user_half(last) && gva <= last)
@@ -560,15 +630,8 @@ int pvhv_mmu_sync_hints(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, const u6
 			tree = &mmu->kernel;
 		else
 			continue;
-		spin_lock(&tree->lock);
-		t = pvhv_tree_leaf(tree, gva);
-		if (likely(pages == 1 && t && t->bind == PVHV_BOUND_TABLE))
-			r = hint_entry(mmu, mv, tree, t, pvhv_index(gva, 1));
-		else
-			r = hint_range(mmu, mv, tree, gva, pages);
-		spin_unlock(&tree->lock);
-		if (r == -ENOMEM)
-			return r;
+		if (hint_range(mmu, mv, tree, gva, pages) == -ENOMEM)
+			return -ENOMEM;
 	}
 	return 0;
 }

@@ -162,7 +162,10 @@ static bool check_room(struct netback_queue *q)
 	netif_tx_stop_queue(q->txq);
 	if (pvhv_ring_wait_more_items(&q->rx.req, q->rx_needed)) {
 		q->stats.rx_stopped++;
-		if (!q->rx.req.broken)
+		/* No event may ever come, and other guests' packets wait in our qdisc. */
+		if (q->rx.req.broken)
+			netback_break(q->nb, "bad ring index");
+		else
 			mod_delayed_work(system_wq, &q->rx_stall, READ_ONCE(stall_timeout) * HZ);
 		return false;
 	}
@@ -259,8 +262,8 @@ static void rx_work(struct work_struct *work)
 	struct netback_queue *q = container_of(work, struct netback_queue, rx_work);
 	struct netback *nb = q->nb;
 	struct sk_buff *skb;
+	bool notify, broken;
 	unsigned int nr;
-	bool notify;
 	int status;
 
 	skb = q->rx_skb;
@@ -282,11 +285,14 @@ static void rx_work(struct work_struct *work)
 		end_stall(q);
 	if (!q->rx_live || q->rx_stalled || check_room(q))
 		netif_tx_wake_queue(q->txq);
+	broken = q->rx_live && (q->rx.req.broken || q->rx.rsp.broken);
 	__netif_tx_unlock_bh(q->txq);
 
 	consume_skb(skb);
 	if (notify)
 		pvhv_area_notify(&q->rx_area);
+	if (broken)
+		netback_break(nb, "bad ring index");
 }
 
 static void rx_stall(struct work_struct *work)
@@ -296,13 +302,14 @@ static void rx_stall(struct work_struct *work)
 	struct netback *nb = q->nb;
 
 	__netif_tx_lock_bh(q->txq);
-	if (q->rx_live && !q->rx_stalled && netif_tx_queue_stopped(q->txq) &&
-	    (q->rx_skb || pvhv_ring_items(&q->rx.req) < q->rx_needed)) {
-		q->rx_stalled = true;
-		q->stats.rx_stalled++;
-		if (atomic_inc_return(&nb->nr_stalled) == nb->nr_queues)
-			netif_carrier_off(nb->ndev);
-		/* What waits is dropped. */
+	if (q->rx_live && !q->rx_stalled && netif_tx_queue_stopped(q->txq)) {
+		if (q->rx_skb || pvhv_ring_items(&q->rx.req) < q->rx_needed) {
+			q->rx_stalled = true;
+			q->stats.rx_stalled++;
+			if (atomic_inc_return(&nb->nr_stalled) == nb->nr_queues)
+				netif_carrier_off(nb->ndev);
+		}
+		/* What waits is dropped, or there are buffers that the guest has not told of. */
 		netif_tx_wake_queue(q->txq);
 	}
 	__netif_tx_unlock_bh(q->txq);

@@ -3,9 +3,10 @@
  * pvhv-netback: packets from the guest.
  *
  * The handler runs in the thread that has sent the event, which for a guest of
- * this host is the vCPU's: the guest pays for its packets up to where the stack
- * queues them. A packet's first bytes are copied, so that its headers can no longer change
- * under those who look at them; of a large one the rest goes into the skb as it is, the
+ * this host is the vCPU's, and so usually does the NAPI poll, which is there for
+ * GRO: the guest pays for its packets up to where the stack queues them. A
+ * packet's first bytes are copied, so that its headers can no longer change under
+ * those who look at them; of a large one the rest goes into the skb as it is, the
  * guest's own pages. They stay mapped until the skb is freed or the stack makes
  * a copy, as it does before it gives an skb to a socket.
  *
@@ -30,6 +31,8 @@ MODULE_PARM_DESC(zerocopy_min, "Bytes of a packet from which on it is not copied
 
 /* Packets of a call of the handler: keeps a vCPU from living in the host's stack */
 #define NETBACK_TX_BUDGET	64
+/* Packets that wait for the poll: it may be ksoftirqd's or a thread's */
+#define NETBACK_TX_BACKLOG	256
 /* Linear bytes at most: a packet in more fragments than an skb has is copied so far */
 #define NETBACK_TX_MAX_HEAD	(3 * PAGE_SIZE)
 /* A copied packet is linear up to this size; pages of this order are behind that */
@@ -297,7 +300,8 @@ static struct sk_buff *receive(struct netback_queue *q, const struct pvhv_net_pa
 
 	if (pvhv_net_to_skb(skb, p)) {
 		q->stats.tx_invalid++;
-	} else if (!netif_running(q->nb->ndev)) {
+	} else if (!netif_running(q->nb->ndev) ||
+		   skb_queue_len_lockless(&q->tx_skbs) >= NETBACK_TX_BACKLOG) {
 		q->stats.tx_dropped++;
 		status = PVHV_NET_S_DROPPED;
 	} else {
@@ -361,13 +365,36 @@ static bool promise(struct netback_queue *q)
 	return room;
 }
 
-static void deliver(struct list_head *list)
+/**
+ * netback_tx_poll - merge packets, and give them to the stack
+ * @napi:	of the queue
+ * @budget:	packets at most
+ *
+ * Return: packets
+ */
+int netback_tx_poll(struct napi_struct *napi, int budget)
 {
-	if (list_empty(list))
-		return;
-	local_bh_disable();
-	netif_receive_skb_list(list);
-	local_bh_enable();
+	struct netback_queue *q = container_of(napi, struct netback_queue, tx_napi);
+	struct sk_buff *skb;
+	int done;
+
+	for (done = 0; done < budget; done++) {
+		bool alone;
+
+		skb = skb_dequeue(&q->tx_skbs);
+		if (!skb)
+			break;
+		/* Pages that are mapped belong to one skb, which not all of 6.1's GRO looks at. */
+		alone = skb_zcopy(skb);
+		if (alone)
+			napi_gro_flush(napi, false);
+		napi_gro_receive(napi, skb);
+		if (alone)
+			napi_gro_flush(napi, false);
+	}
+	if (done < budget)
+		napi_complete_done(napi, done);
+	return done;
 }
 
 /**
@@ -386,7 +413,6 @@ bool netback_tx_event(void *data)
 	struct pvhv_net_packet p;
 	unsigned int done = 0;
 	struct sk_buff *skb;
-	LIST_HEAD(list);
 	bool more = true, notify;
 
 	mutex_lock(&q->tx_mutex);
@@ -415,12 +441,17 @@ bool netback_tx_event(void *data)
 			break;
 		skb = receive(q, &p, frags);
 		if (skb)
-			list_add_tail(&skb->list, &list);
+			skb_queue_tail(&q->tx_skbs, skb);
 	}
 	if (q->tx.req.broken || q->tx.rsp.broken)
 		wrong = "bad ring index";
 	notify = pvhv_ring_pull(&q->tx.req);
-	deliver(&list);
+	if (!skb_queue_empty_lockless(&q->tx_skbs)) {
+		/* It polls in the end, here and now. */
+		local_bh_disable();
+		napi_schedule(&q->tx_napi);
+		local_bh_enable();
+	}
 
 	spin_lock_irq(&q->tx_lock);
 	q->tx_batch = false;
@@ -437,6 +468,18 @@ bool netback_tx_event(void *data)
 }
 
 /**
+ * netback_tx_start - the queue is connected
+ * @q:	the queue, with its area
+ */
+void netback_tx_start(struct netback_queue *q)
+{
+	napi_enable(&q->tx_napi);
+	mutex_lock(&q->tx_mutex);
+	q->tx_live = true;
+	mutex_unlock(&q->tx_mutex);
+}
+
+/**
  * netback_tx_stop - take nothing more, and wait for what is in flight
  * @q:	the queue
  *
@@ -447,6 +490,8 @@ void netback_tx_stop(struct netback_queue *q)
 	mutex_lock(&q->tx_mutex);
 	q->tx_live = false;
 	mutex_unlock(&q->tx_mutex);
+	napi_disable(&q->tx_napi);
+	skb_queue_purge(&q->tx_skbs);
 
 	/* Not one long sleep: it is no hung task. */
 	while (!wait_event_timeout(q->tx_idle, !READ_ONCE(q->tx_flight), HZ))

@@ -16,7 +16,8 @@
 
 static unsigned int max_queues;
 module_param(max_queues, uint, 0644);
-MODULE_PARM_DESC(max_queues, "Queue pairs of an interface at most; 0: by the number of CPUs");
+MODULE_PARM_DESC(max_queues,
+		 "Queue pairs of an interface at most; 0: as asked for, or one for each CPU");
 
 static const char * const state_names[] = {
 	[PVHV_DEV_INITIALISING] = "initialising",
@@ -34,6 +35,16 @@ static int netback_open(struct net_device *ndev)
 {
 	struct netback *nb = netdev_priv(ndev);
 
+	queue_work(nb->pdev->wq, &nb->work);
+	return 0;
+}
+
+/* Under the RTNL as well */
+static int netback_change_mtu(struct net_device *ndev, int mtu)
+{
+	struct netback *nb = netdev_priv(ndev);
+
+	WRITE_ONCE(ndev->mtu, mtu);
 	queue_work(nb->pdev->wq, &nb->work);
 	return 0;
 }
@@ -69,6 +80,7 @@ static const struct net_device_ops netback_ops = {
 	.ndo_stop		= netback_open,
 	.ndo_start_xmit		= netback_start_xmit,
 	.ndo_features_check	= pvhv_net_features_check,
+	.ndo_change_mtu		= netback_change_mtu,
 	.ndo_fix_features	= netback_fix_features,
 	.ndo_get_stats64	= netback_get_stats64,
 	.ndo_set_mac_address	= eth_mac_addr,
@@ -157,12 +169,13 @@ static int publish(struct netback *nb, u32 state)
 	if (!p)
 		return -ENOMEM;
 	nb->link = netif_running(nb->ndev);
+	nb->mtu = READ_ONCE(nb->ndev->mtu);
 	pvhv_prop_add(p, PVHV_PROP_NR_QUEUES, 0, nb->max_queues);
 	pvhv_prop_add(p, PVHV_PROP_RING_PAGES, 0, PVHV_MAX_RING_PAGES);
 	pvhv_prop_add(p, PVHV_NET_FEATURES, 0, PVHV_NET_ALL_FEATURES);
 	pvhv_prop_add(p, PVHV_NET_LINK, 0, nb->link);
 	pvhv_prop_add(p, PVHV_NET_MAC, 0, pvhv_net_mac_to_prop(nb->pdev->config->mac));
-	pvhv_prop_add(p, PVHV_NET_MTU, 0, READ_ONCE(nb->ndev->mtu));
+	pvhv_prop_add(p, PVHV_NET_MTU, 0, nb->mtu);
 	err = pvhv_publish(nb->pdev, state, p);
 	kfree(p);
 	if (!err)
@@ -246,9 +259,7 @@ static int connect(struct netback *nb)
 	for (i = 0; i < nr; i++) {
 		struct netback_queue *q = &nb->queues[i];
 
-		mutex_lock(&q->tx_mutex);
-		q->tx_live = true;
-		mutex_unlock(&q->tx_mutex);
+		netback_tx_start(q);
 		/* The frontend's events before this were lost: at most a ring full. */
 		for (n = 0; n < q->tx.req.nr && netback_tx_event(q); n++)
 			cond_resched();
@@ -345,7 +356,8 @@ static void netback_work(struct work_struct *work)
 			netback_rx_stop(&nb->queues[i]);
 		netif_carrier_off(nb->ndev);
 		publish(nb, PVHV_DEV_CLOSING);
-	} else if (nb->state == PVHV_DEV_CONNECTED && nb->link != netif_running(nb->ndev)) {
+	} else if (nb->state == PVHV_DEV_CONNECTED &&
+		   (nb->link != netif_running(nb->ndev) || nb->mtu != READ_ONCE(nb->ndev->mtu))) {
 		publish(nb, PVHV_DEV_CONNECTED);
 	}
 	mutex_unlock(&nb->lock);
@@ -402,6 +414,15 @@ static struct net_device *create_netdev(struct pvhv_device *pdev, unsigned int q
 	return ndev;
 }
 
+/* Its NAPI contexts are in the queues, and free_netdev() is the end of them. */
+static void free_netback(struct netback *nb)
+{
+	struct netback_queue *queues = nb->queues;
+
+	free_netdev(nb->ndev);
+	kvfree(queues);
+}
+
 static int netback_probe(struct pvhv_device *pdev)
 {
 	const struct pvhv_device_config *config = pdev->config;
@@ -416,7 +437,7 @@ static int netback_probe(struct pvhv_device *pdev)
 		return -EINVAL;
 	if (config->mtu && (config->mtu < ETH_MIN_MTU || config->mtu > PVHV_NET_MAX_MTU))
 		return -EINVAL;
-	queues = config->max_queues ?: READ_ONCE(max_queues) ?: num_online_cpus();
+	queues = min_not_zero(config->max_queues, READ_ONCE(max_queues)) ?: num_online_cpus();
 	queues = min_t(unsigned int, queues, PVHV_NET_MAX_QUEUES);
 
 	ndev = create_netdev(pdev, queues);
@@ -432,7 +453,7 @@ static int netback_probe(struct pvhv_device *pdev)
 	nb->queues = kvcalloc(queues, sizeof(*nb->queues), GFP_KERNEL_ACCOUNT);
 	if (!nb->queues) {
 		err = -ENOMEM;
-		goto out_netdev;
+		goto out_free;
 	}
 	for (i = 0; i < queues; i++) {
 		struct netback_queue *q = &nb->queues[i];
@@ -443,6 +464,8 @@ static int netback_probe(struct pvhv_device *pdev)
 		mutex_init(&q->tx_mutex);
 		spin_lock_init(&q->tx_lock);
 		init_waitqueue_head(&q->tx_idle);
+		skb_queue_head_init(&q->tx_skbs);
+		netif_napi_add(ndev, &q->tx_napi, netback_tx_poll);
 		netback_rx_init(q);
 	}
 	if (pdev->peer_state == PVHV_DEV_INITIALISED)
@@ -450,7 +473,7 @@ static int netback_probe(struct pvhv_device *pdev)
 	dev_set_drvdata(&pdev->dev, nb);
 	err = register_netdev(ndev);
 	if (err)
-		goto out_queues;
+		goto out_free;
 	mutex_lock(&nb->lock);
 	err = publish(nb, PVHV_DEV_INIT_WAIT);
 	mutex_unlock(&nb->lock);
@@ -461,10 +484,8 @@ static int netback_probe(struct pvhv_device *pdev)
 out_registered:
 	unregister_netdev(ndev);
 	cancel_work_sync(&nb->work);
-out_queues:
-	kvfree(nb->queues);
-out_netdev:
-	free_netdev(ndev);
+out_free:
+	free_netback(nb);
 	return err;
 }
 
@@ -478,8 +499,7 @@ static void netback_remove(struct pvhv_device *pdev)
 	mutex_unlock(&nb->lock);
 	unregister_netdev(nb->ndev);
 	cancel_work_sync(&nb->work);
-	kvfree(nb->queues);
-	free_netdev(nb->ndev);
+	free_netback(nb);
 }
 
 static struct pvhv_driver netback_driver = {

@@ -30,7 +30,7 @@ struct netback_stats {
 	u64 tx_packets, tx_bytes;
 	u64 tx_zerocopy;	/* packets whose payload was not copied */
 	u64 tx_invalid;		/* broke a rule of the protocol */
-	u64 tx_dropped;		/* no memory, or the interface is down */
+	u64 tx_dropped;		/* no memory, the interface is down, or the poll too slow */
 	u64 tx_events;		/* notifications from the guest */
 	u64 tx_notified;	/* notifications to the guest */
 	u64 rx_packets, rx_bytes;
@@ -57,6 +57,8 @@ struct netback_stats {
  * @tx_promised: requests taken and not yet responded to
  * @tx_flight:	of them those whose pages are in an skb
  * @tx_idle:	wakes when @tx_flight is 0
+ * @tx_skbs:	packets for the poll
+ * @tx_napi:	for GRO; enabled while the queue is connected
  *
  * @rx_area:	area 2 * @index + 1
  * @txq:	this kernel's queue for it; its lock protects all below
@@ -85,6 +87,8 @@ struct netback_queue {
 	unsigned int tx_promised;
 	unsigned int tx_flight;
 	wait_queue_head_t tx_idle;
+	struct sk_buff_head tx_skbs;
+	struct napi_struct tx_napi;
 
 	struct pvhv_area rx_area;
 	struct netdev_queue *txq;
@@ -110,10 +114,11 @@ struct netback_queue {
  * @state:	as last published
  * @stale:	generation of a frontend that belongs to an earlier backend; 0: none
  * @link:	what was published of PVHV_NET_LINK
+ * @mtu:	and of PVHV_NET_MTU
  * @broken:	the frontend broke a rule that there is no recovery from; why
  * @nr_queues:	connected; 0: none
  * @nr_stalled:	queues that are stalled
- * @work:	publishes the link, closes what is broken
+ * @work:	publishes link and MTU, closes what is broken
  * @queues:	PVHV_NET_MAX_QUEUES or less
  */
 struct netback {
@@ -124,6 +129,7 @@ struct netback {
 	u32 state;
 	u32 stale;
 	bool link;
+	unsigned int mtu;
 	const char *broken;
 	unsigned int max_queues;
 	unsigned int nr_queues;
@@ -139,6 +145,8 @@ void netback_break(struct netback *nb, const char *why);
 int netback_tx_init(void);
 void netback_tx_exit(void);
 bool netback_tx_event(void *data);
+int netback_tx_poll(struct napi_struct *napi, int budget);
+void netback_tx_start(struct netback_queue *q);
 void netback_tx_stop(struct netback_queue *q);
 
 /* netback-rx.c */

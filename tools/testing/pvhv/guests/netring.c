@@ -202,6 +202,34 @@ TEST(receive)
 	fail("nothing came");
 }
 
+/* Buffers that the host is not told of: what waits for them comes when it looks by itself. */
+TEST(buffers_without_an_event)
+{
+	struct pvhv_net_rx_response response;
+	struct pvhv_net_rx_request request;
+
+	check(connect_again(), "no connection");
+	sleep_ns(2000000000);
+	for (u32 n = 1; n < NR_AREAS; n += 2) {
+		for (u32 i = 0; i < NR_BUFFERS; i++) {
+			request = (struct pvhv_net_rx_request) { .ref = BUFFER_REF(i), .id = i };
+			pvhv_ring_put(&areas[n].requests, &request, sizeof(request));
+		}
+		pvhv_ring_push(&areas[n].requests);
+	}
+	for (u64 end = now() + TIMEOUT; now() < end; hc_yield()) {
+		struct area *a = pvhv_ring_items(&RX->responses) ? RX : &areas[3];
+
+		if (!pvhv_ring_items(&a->responses))
+			continue;
+		check(get(a, &response), "no response");
+		check_eq(response.status, PVHV_NET_S_OK, "the status of a buffer");
+		check_good();
+		return;
+	}
+	fail("nothing came");
+}
+
 /*
  * Of a large packet only the head is copied, the rest stays in the guest's pages; a
  * checksum that begins behind all of it makes the host pull all of it out of there.
@@ -525,6 +553,17 @@ static void offer_nothing(void)
 	mine.nr_props = 0;
 }
 
+/* No event follows: the backend has to see it by itself, and close. */
+static void offer_broken_buffers(void)
+{
+	WRITE_ONCE(areas[3].requests.shared->prod, ~0U);
+}
+
+static void offer_broken_packets(void)
+{
+	WRITE_ONCE(areas[2].requests.shared->prod, ~0U);
+}
+
 TEST(bad_offers)
 {
 #define TRY_OFFER(name) bad_offer(offer_##name, "the offer " #name)
@@ -540,6 +579,8 @@ TEST(bad_offers)
 	TRY_OFFER(port_0);
 	TRY_OFFER(bad_port);
 	TRY_OFFER(same_port);
+	TRY_OFFER(broken_buffers);
+	TRY_OFFER(broken_packets);
 	check_good();
 }
 

@@ -292,6 +292,62 @@ static void fill_races_with_free(struct kunit *test)
 	testvm_destroy(vm);
 }
 
+/* Another vCPU takes W away above the leaf, and flushes, while this one's walk goes on */
+static void protect_and_flush(struct testvm *vm, enum testhook what, u64 gpa)
+{
+	struct pvhv_mmu_vcpu *walker = vm->v;
+
+	if (what != HOOK_READ || !vm->hook_count || gpa >> 12 != vm->hook_arg >> 12)
+		return;
+	vm->hook_count--;
+	*testvm_ptr(vm, vm->hook_arg) &= ~PT_W;
+	vm->v = &vm->mv[1];
+	testvm_flush_mm(vm, 1, USER_VA, USER_VA + PVHV_L1_SPAN, 0, 0);
+	vm->v = walker;
+}
+
+/* What a walk has read before a flush is not bound after it. */
+static void fill_races_with_flush(struct kunit *test)
+{
+	struct testvm *vm = testvm_create(test, 1000, 4);
+	u64 cr3 = testvm_new_table(vm);
+	u64 *pmd;
+
+	testvm_map_range(vm, cr3, USER_VA, DATA_GFN, 16, G_RW);
+	pmd = testvm_pte(vm, cr3, USER_VA, 2, G_TABLE);
+	testvm_load(vm, cr3, 1, 1);
+	vm->hook = protect_and_flush;
+	vm->hook_arg = (u8 *)pmd - (u8 *)vm->ram;
+
+	/* no table is there yet */
+	vm->hook_count = 1;
+	EXPECT_FAULT(vm, USER_VA, UW, PVHV_PF_P);
+	KUNIT_EXPECT_EQ(test, vm->hook_count, 0U);
+	EXPECT_HW(vm, USER_VA, UW, false);
+
+	/* there is one, which shadows nothing */
+	EXPECT_OK(vm, USER_VA, UR);
+	*pmd = *pmd & ~PT_P;
+	testvm_flush(vm, USER_VA, USER_VA + PVHV_L1_SPAN, 0, 0);
+	*pmd |= PT_P | PT_W;
+	vm->hook_count = 1;
+	EXPECT_FAULT(vm, USER_VA, UW, PVHV_PF_P);
+	EXPECT_HW(vm, USER_VA, UW, false);
+
+	/* a hint gives up */
+	*pmd = *pmd & ~PT_P;
+	testvm_flush(vm, USER_VA, USER_VA + PVHV_L1_SPAN, 0, 0);
+	*pmd |= PT_P | PT_W;
+	vm->hook_count = 1;
+	testvm_hint(vm, USER_VA, 16);
+	KUNIT_EXPECT_EQ(test, vm->hook_count, 0U);
+	EXPECT_HW(vm, USER_VA, UW, false);
+
+	vm->hook = NULL;
+	testvm_check_agrees(vm);
+	testvm_destroy(vm);
+}
+
 /* ---- hints ---- */
 
 static void fill_hints(struct kunit *test)
@@ -407,11 +463,11 @@ static void fill_without_memory(struct kunit *test)
 	vm->v->cache = saved;
 
 	/* some, but not all of what it takes: nothing is left behind */
-	vm->v->cache.leaves = NULL;
-	vm->v->cache.nr_leaves = 0;
+	vm->v->cache.tables[0] = NULL;
+	vm->v->cache.nr_tables[0] = 0;
 	KUNIT_EXPECT_EQ(test, pvhv_mmu_fault(&vm->mmu, vm->v, USER_VA, UR, &info), -ENOMEM);
-	vm->v->cache.leaves = saved.leaves;
-	vm->v->cache.nr_leaves = saved.nr_leaves;
+	vm->v->cache.tables[0] = saved.tables[0];
+	vm->v->cache.nr_tables[0] = saved.nr_tables[0];
 	KUNIT_EXPECT_EQ(test, atomic64_read(&vm->mmu.tables), 0LL);
 	testvm_check(vm);
 	EXPECT_OK(vm, USER_VA, UW);
@@ -534,6 +590,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(fill_not_resident),
 	KUNIT_CASE(fill_races_with_guest),
 	KUNIT_CASE(fill_races_with_free),
+	KUNIT_CASE(fill_races_with_flush),
 	KUNIT_CASE(fill_hints),
 	KUNIT_CASE(fill_hints_short),
 	KUNIT_CASE(fill_without_memory),

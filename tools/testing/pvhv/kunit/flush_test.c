@@ -297,11 +297,11 @@ static void flush_munmap(struct kunit *test)
 	testvm_check(vm);
 
 	/* the emptied table of ours serves again */
-	leaves = vm->v->cache.nr_leaves;
+	leaves = vm->v->cache.nr_tables[0];
 	testvm_ptr(vm, table & PT_ADDR)[0] = (DATA_GFN + 300) << 12 | G_RW;
 	*pmd = table;
 	EXPECT_OK(vm, USER_VA, UW);
-	KUNIT_EXPECT_EQ(test, (u64)vm->v->cache.nr_leaves, leaves);
+	KUNIT_EXPECT_EQ(test, (u64)vm->v->cache.nr_tables[0], leaves);
 
 	/* freed and reused in one go: same place, other contents */
 	testvm_ptr(vm, table & PT_ADDR)[0] = (DATA_GFN + 301) << 12 | G_RW;

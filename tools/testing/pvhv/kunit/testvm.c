@@ -471,7 +471,8 @@ void testvm_host_takes(struct testvm *vm, u64 gfn)
 {
 	struct testgfn *g = testvm_gfn(vm, gfn);
 
-	pvhv_mmu_invalidate_begin(&vm->mmu, gfn, gfn, true);
+	/* also called by hooks, under the MMU's locks: as if by another CPU */
+	pvhv_mmu_invalidate_begin(&vm->mmu, gfn, gfn, false);
 	KUNIT_EXPECT_EQ(vm->test, g->rmap, 0UL);
 	g->pfn = vm->next_pfn++;
 	pvhv_mmu_invalidate_end(&vm->mmu, gfn, gfn);

@@ -66,8 +66,9 @@ static void check_table(struct testvm *vm, struct pvhv_mmu_tree *tree, struct pv
 
 	c->tables++;
 	KUNIT_EXPECT_EQ(test, t->level, (u8)level);
-	KUNIT_EXPECT_EQ(test, t->gva, gva);
 	if (level == 1) {
+		KUNIT_EXPECT_EQ(test, t->gva, gva);
+		KUNIT_EXPECT_PTR_EQ(test, t->tree, tree);
 		check_leaf(vm, tree, t, c);
 		return;
 	}
@@ -105,7 +106,7 @@ static void check_tree(struct testvm *vm, struct pvhv_mmu_tree *tree, struct cou
 		check_table(vm, tree, t, 3, base + ((u64)i << 39), &mine);
 	}
 	KUNIT_EXPECT_EQ(test, mine.leaves, (u64)tree->nr_leaves);
-	KUNIT_EXPECT_EQ(test, mine.unbound, (u64)tree->nr_unbound);
+	KUNIT_EXPECT_EQ(test, mine.unbound, (u64)atomic_read(&tree->nr_unbound));
 	c->entries += mine.entries;
 	c->tables += mine.tables;
 }
@@ -155,19 +156,22 @@ static u64 cached_pages(struct testvm *vm, struct pvhv_mmu_cache *cache)
 {
 	struct pvhv_mmu_table *t;
 	struct pvhv_root *root;
-	u64 n = 0;
+	u64 n = 0, tables = 0;
+	int level;
 
-	for (t = cache->leaves; t; t = t->next, n++) {
-		KUNIT_EXPECT_FALSE(vm->test, memchr_inv(t->spt, 0, PAGE_SIZE));
-		KUNIT_EXPECT_TRUE(vm->test, bitmap_empty(t->map, 512));
-		KUNIT_EXPECT_EQ(vm->test, t->bind, (u8)PVHV_UNBOUND);
+	for (level = 1; level <= PVHV_MMU_LEVELS; level++) {
+		for (t = cache->tables[level - 1]; t; t = t->next, n++) {
+			KUNIT_EXPECT_FALSE(vm->test, memchr_inv(t->spt, 0, PAGE_SIZE));
+			KUNIT_EXPECT_TRUE(vm->test, bitmap_empty(t->map, 512));
+			KUNIT_EXPECT_EQ(vm->test, t->level, (u8)level);
+			KUNIT_EXPECT_EQ(vm->test, t->bind, (u8)PVHV_UNBOUND);
+			KUNIT_EXPECT_FALSE(vm->test, t->tree);
+			if (level > 1)
+				KUNIT_EXPECT_FALSE(vm->test, memchr_inv(t->child, 0, PAGE_SIZE));
+		}
+		tables += cache->nr_tables[level - 1];
 	}
-	KUNIT_EXPECT_EQ(vm->test, n, (u64)cache->nr_leaves);
-	for (t = cache->mids; t; t = t->next, n++) {
-		KUNIT_EXPECT_FALSE(vm->test, memchr_inv(t->spt, 0, PAGE_SIZE));
-		KUNIT_EXPECT_FALSE(vm->test, memchr_inv(t->child, 0, PAGE_SIZE));
-	}
-	KUNIT_EXPECT_EQ(vm->test, n, (u64)cache->nr_leaves + cache->nr_mids);
+	KUNIT_EXPECT_EQ(vm->test, n, tables);
 	for (root = cache->roots; root; root = root->next) {
 		check_root(vm, root);
 		KUNIT_EXPECT_TRUE(vm->test, bitmap_empty(root->user.map, 256));
@@ -236,7 +240,7 @@ static void agrees_tree(struct testvm *vm, struct pvhv_mmu_tree *tree, u64 cr3)
 	int i;
 
 	spin_lock(&tree->lock);
-	while ((t = pvhv_tree_next(tree, gva)) && t->gva >= gva) {
+	while ((t = pvhv_tree_next(tree, &gva))) {
 		for (i = 0; i < 512; i++) {
 			u64 va = t->gva + i * PAGE_SIZE;
 			u64 spte = t->spt[i];

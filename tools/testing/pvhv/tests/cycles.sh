@@ -24,13 +24,15 @@ for i in 1 2 3 4 5; do
 	cycle $i || fail "cycle $i: $(tail -n 1 /tmp/out)"
 done
 before=$(host_counts)
-lines=$(dmesg | wc -l)
+# of a host on a busy machine
+log() { dmesg | grep -v 'hrtimer: interrupt took'; }
+lines=$(log | wc -l)
 for i in $(seq 1 "$(rounds 200 20)"); do
 	cycle "$i" || fail "cycle $i: $(tail -n 1 /tmp/out)"
 done
 ok cycles
 # in normal running the module has nothing to say
-[ "$(dmesg | wc -l)" = "$lines" ] && ok kernel-log || not_ok kernel-log "$(dmesg | tail -n 1)"
+[ "$(log | wc -l)" = "$lines" ] && ok kernel-log || not_ok kernel-log "$(log | tail -n 1)"
 # 10 KiB for each domain: less than a page table and a stack. On the debug host freed
 # objects stay in KASAN's quarantine.
 same_counts nothing-lost "$before" "$(host_counts)" "$(rounds 2048 8192)"

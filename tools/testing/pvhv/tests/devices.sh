@@ -71,6 +71,9 @@ empty() {
 	guest_expect "$1-guest" 0 60 'until_true 50 fronts_are 1 && reads first'
 }
 fill as-many-as-possible
+# their workqueue has a rescuer, which nobody is charged for: one for all of them
+nr=$(cat /proc/[0-9]*/comm 2>/dev/null | grep -c "^pvhv[0-9]*-d")
+[ "$nr" -le 1 ] && ok one-rescuer || not_ok one-rescuer "$nr threads"
 pvhv disk attach devices path=/tmp/disk64 >/tmp/attached 2>&1 && not_ok one-too-many "attached" || {
 	[ "$(wc -l </tmp/attached)" = 1 ] && grep -q 'at most 64' /tmp/attached && ok one-too-many ||
 		not_ok one-too-many "$(cat /tmp/attached)"
@@ -80,13 +83,21 @@ expect detach-middle 0 pvhv disk detach devices serial7
 guest_expect lowest-name-guest 0 20 'until_true 10 reads serial7 && [ "$(disk serial7)" = /dev/pvdh ]'
 empty all-gone
 
-# what all of them took of the guest comes back, and is not taken again
+# What all of them took of the guest comes back, and is not taken again. A kernel at rest gains
+# and loses some hundred KiB by itself; but what 64 devices do not give back, a page of each at
+# least, is lost anew each time.
 in_guest 5 'free_now() { sync; echo 3 >/proc/sys/vm/drop_caches; sleep 1;
 	awk "/^MemFree:/ {n += \$2} \$1 == \"count:\" {n += \$2 * 4} END {print n}" /proc/meminfo /proc/zoneinfo; }
-	free_now >/dev/null; sleep 1; a=$(free_now)'
-fill fill-again
-empty empty-again
-guest_expect guest-memory 0 20 'sleep 2; b=$(free_now); echo "$a KiB free before, $b after"; [ $((a - b)) -lt 1024 ]'
+	free_now >/dev/null; sleep 1; b=$(free_now)'
+guest_memory() {
+	in_guest 20 'sleep 2; a=$b; b=$(free_now); [ $((a - b)) -lt 192 ]'
+}
+for i in 1 2 3 4; do
+	fill "fill-again-$i"
+	empty "empty-again-$i"
+	guest_memory && break
+done
+guest_expect guest-memory 0 5 'echo "$a KiB free before the last time, $b after"; [ $((a - b)) -lt 192 ]'
 
 # faster than the guest looks; who does not wait for the end may find the file still in use
 attach() { name=$(pvhv disk attach devices "path=/tmp/disk1" 2>/tmp/attached); }

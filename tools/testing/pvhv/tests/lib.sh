@@ -62,7 +62,7 @@ make_guest() {
 	test=$1
 	shift
 	rm -f /tmp/initrd	# not through use_guest's link
-	./mkinitrd /tmp/initrd guest/init "$test:test" "$@" || fail "no initrd"
+	./mkinitrd /tmp/initrd guest/init "$test:test" guest/checks:root/checks "$@" || fail "no initrd"
 }
 
 # use_guest FILE: an initrd that is there already

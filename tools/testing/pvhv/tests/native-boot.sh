@@ -17,7 +17,8 @@ failed=0
 # which instructions TCG is slow with, see hostvm
 cpu=max,la57=off,pku=off,erms=off,fsrm=off
 
-$testing/mkinitrd "$dir/initrd" $tests/guest/init "$tests/guest/native:test"
+$testing/mkinitrd "$dir/initrd" $tests/guest/init "$tests/guest/native:test" \
+	"$tests/guest/checks:root/checks"
 for image in bzImage vmlinux; do
 	timeout -k 5 240 qemu-system-x86_64 -machine q35 -accel tcg -cpu $cpu -smp 1 -m 256M \
 		-nodefaults -no-user-config -display none -nic none -no-reboot -serial stdio \

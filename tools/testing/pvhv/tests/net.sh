@@ -18,8 +18,9 @@ make_net_guest
 netload serve 7777 &
 server=$!
 iperf3 -s -D
-net_guest net 10.9.0.2 --append 'quiet loglevel=4 pvhv_netfront.max_queues=2' --net queues=2,mtu=65535,mac=02:00:00:00:09:02
-vif=$(vif_of net)
+net_guest net 10.9.0.2 --append 'quiet loglevel=4 pvhv_netfront.max_queues=2' \
+	--net queues=2,mtu=65535,mac=02:00:00:00:09:02 --net ifname=second0,mac=02:00:00:00:08:02
+vif=$(pvhv net list net | awk '/02:00:00:00:09:02/ {print $1}')
 ip addr add 10.9.0.1/24 dev "$vif"
 
 check vif-carrier carrier "$vif" 1
@@ -28,6 +29,17 @@ check ping-guest ping -c 3 -i 0.2 -W 10 10.9.0.2
 guest_expect ping-host 0 60 'ping -c 3 -W 10 10.9.0.1'
 check multicast-ipv6 ping -c 2 -W 10 -I "$vif" ff02::1%"$vif"
 
+# a second interface is one of its own
+ip addr add 10.8.0.1/24 dev second0
+guest_expect second-mac 0 10 '[ "$(cat /sys/class/net/eth1/address)" = 02:00:00:00:08:02 ]'
+guest_expect second-ping 0 60 'ip link set eth1 up && ip addr add 10.8.0.2/24 dev eth1 &&
+	until_true 10 ping -c 1 -W 1 10.8.0.1'
+received() { cat "/sys/class/net/$1/statistics/rx_bytes"; }
+first=$(received "$vif")
+guest_expect second-transfer 0 200 'netload transfer 10.8.0.1 7777 1000000 1000000'
+[ "$(received second0)" -gt 1000000 ] && [ $(($(received "$vif") - first)) -lt 100000 ] && ok second-only ||
+	not_ok second-only "$(received second0) bytes, and $(($(received "$vif") - first)) from the first"
+
 # both ends, data verified
 offloads() {
 	ethtool -K "$vif" "$1" "$2" && in_guest 20 "ethtool -K eth0 $1 $2"
@@ -35,6 +47,11 @@ offloads() {
 mtu() {
 	ip link set "$vif" mtu "$1" && in_guest 20 "ip link set eth0 mtu $1"
 }
+# the host's MTU is the guest's largest, at once
+ip link set "$vif" mtu 1400
+guest_expect mtu-shrinks 0 20 'until_true 10 grep -x 1400 /sys/class/net/eth0/mtu && ! ip link set eth0 mtu 1401'
+ip link set "$vif" mtu 65535
+guest_expect mtu-may-grow 0 20 'until_true 10 ip link set eth0 mtu 65535'
 for mtu in 65535 9000 1500; do
 	check "mtu-$mtu" mtu $mtu
 	for tso in off on; do
@@ -44,6 +61,22 @@ for mtu in 65535 9000 1500; do
 	guest_expect "datagrams-$mtu" 0 100 "netload datagrams 10.9.0.1 7777 20 $((mtu - 28)) &&
 		netload datagrams 10.9.0.1 7777 20 1 && netload datagrams 10.9.0.1 7777 10 30000"
 done
+# Segments become larger packets on the host: what tcpdump sees is behind GRO.
+check gro-tso-off offloads tso off
+merged() {
+	tcpdump -l -nn -i "$vif" 'tcp and greater 3000 and src 10.9.0.2' >/tmp/large 2>&1 &
+	dumper=$!
+	wait_for 20 grep -q 'listening on' /tmp/large &&
+		in_guest 100 'netload transfer 10.9.0.1 7777 2000000 2000000' && wait_for "$1" grep -q 'Flags' /tmp/large
+	merged=$?
+	kill $dumper
+	wait $dumper
+	return $merged
+}
+check gro-merges merged 20
+ethtool -K "$vif" gro off
+check gro-off eval '! merged 2 && grep -q "listening on" /tmp/large'
+ethtool -K "$vif" gro on
 check tx-off offloads tx off
 guest_expect transfer-no-checksums 0 200 'netload transfer 10.9.0.1 7777 2000000 2000000'
 check tx-on offloads tx on
@@ -57,6 +90,24 @@ guest_expect transfer-ipv6 0 200 "netload transfer $link_local%eth0 7777 2000000
 guest_expect iperf3-up 0 100 'iperf3 -c 10.9.0.1 -t 3 -P 2'
 guest_expect iperf3-down 0 100 'iperf3 -c 10.9.0.1 -t 3 -P 2 -R'
 guest_expect iperf3-udp 0 100 'iperf3 -c 10.9.0.1 -t 2 -u -l 64 -b 500K'
+
+# tcpdump sees both directions, tc shapes one and filters the other
+timeout 60 tcpdump -c 4 -nn -i "$vif" icmp >/tmp/dump 2>&1 &
+dumper=$!
+wait_for 20 grep -q 'listening on' /tmp/dump
+in_guest 60 'ping -c 2 -W 10 10.9.0.1' >/dev/null
+wait $dumper
+[ "$(grep -c '10.9.0.2 > 10.9.0.1: ICMP echo request' /tmp/dump)$(grep -c '10.9.0.1 > 10.9.0.2: ICMP echo reply' /tmp/dump)" = 22 ] &&
+	ok tcpdump || not_ok tcpdump "$(paste -sd ' ' /tmp/dump)"
+check tc-tbf tc qdisc replace dev "$vif" root tbf rate 40mbit burst 16kb limit 200kb
+guest_expect transfer-shaped 0 200 'netload transfer 10.9.0.1 7777 0 1000000'
+tc -s qdisc show dev "$vif" >/tmp/tbf
+[ "$(sed -n 's/.*overlimits \([0-9]*\).*/\1/p' /tmp/tbf)" -gt 0 ] && ok tc-shapes || not_ok tc-shapes "$(paste -sd ' ' /tmp/tbf)"
+tc qdisc del dev "$vif" root
+check tc-filter eval 'tc qdisc add dev $vif clsact && tc filter add dev $vif ingress matchall action drop'
+guest_expect tc-drops 0 20 '! ping -c 1 -W 1 10.9.0.1'
+tc qdisc del dev "$vif" clsact
+guest_expect tc-gone 0 60 'ping -c 1 -W 10 10.9.0.1'
 
 # IPv4 multicast both ways
 netload cast 239.9.9.9 7979 "$vif" &
@@ -89,6 +140,17 @@ for counter in tx_invalid rx_invalid rx_stalled; do
 		not_ok "no-$counter" "$(vif_stat "$vif" $counter)"
 done
 guest_expect no-errors 0 10 '! ethtool -S eth0 | grep -E "(errors|no_memory|no_grants): [1-9]"'
+# The administrator's limit is also one of who asks for more.
+queues_of() {
+	pvhv net attach net "ifname=limited0,queues=$1" &&
+		ethtool -l limited0 | awk '$1 == "Combined:" {print $2; exit}' | grep -x "$2" &&
+		pvhv net detach net limited0
+}
+check queues-asked-for queues_of 8 8
+echo 2 >/sys/module/pvhv_netback/parameters/max_queues
+check queues-limited queues_of 8 2
+check queues-below-the-limit queues_of 1 1
+echo 0 >/sys/module/pvhv_netback/parameters/max_queues
 guest_expect driver-guest 0 10 'ethtool -i eth0 | grep -q "^driver: pvhv-netfront" && ethtool -k eth0 | grep -q "^tcp-segmentation-offload: on"'
 check driver-host eval 'ethtool -i $vif | grep -q "^driver: pvhv-netback"'
 

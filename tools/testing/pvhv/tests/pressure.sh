@@ -23,7 +23,8 @@ mkdir $group
 # are in RAM that may be swapped like the rest.
 counter() { awk -v n="$1" '$1 == n {print $2}' /proc/vmstat; }
 
-# work NAME MIB SECONDS: a guest in the group that verifies memory, started
+# work NAME MIB SECONDS: a guest in the group that verifies memory, started. Longer than an
+# idle machine needs to be disturbed so often
 work() {
 	echo "verify $2 $3" >/tmp/test
 	make_guest /tmp/test programs/verify
@@ -50,18 +51,18 @@ echo max >$group/memory.max
 
 # Pages written out one by one while they are used
 start=$(counter pswpin)
-work paged-out 16 5
+work paged-out 16 15
 programs/disturb pageout "$guest_pid" >/dev/null
 done_with paged-out pswpin "$start" 500
 
 # Proactive reclaim
 start=$(counter pswpin)
-work reclaimed 32 5
+work reclaimed 32 15
 while kill -0 "$guest_pid" 2>/dev/null; do
 	echo 12M >$group/memory.reclaim
 	sleep 1
 done 2>/dev/null
-done_with reclaimed pswpin "$start" 500
+done_with reclaimed pswpin "$start" 2000
 
 # Equal pages of two guests become one, and are copied again when written.
 echo 2000 >/sys/kernel/mm/ksm/pages_to_scan

@@ -330,7 +330,7 @@ static unsigned int scan(struct pvhv_mmu_tree *tree, u64 first, u64 last, bool q
 	u64 gva = 0;
 
 	spin_lock(&tree->lock);
-	while ((t = pvhv_tree_next(tree, gva)) && t->gva >= gva) {
+	while ((t = pvhv_tree_next(tree, &gva))) {
 		for (i = 0; i < 512; i++) {
 			u64 spte = READ_ONCE(t->spt[i]);
 
