@@ -28,18 +28,29 @@ dd if=/dev/urandom of=/tmp/readonly bs=1M count=4 2>/dev/null
 null_disk null-cached 64 cache_size=4
 null_cached=$null_disk
 
-# fio comes with 80 MiB of libraries, which take ten minutes where everything is checked
+# fio comes with 80 MiB of libraries, which take long to get into an initrd and out again: a disk.
+# Where everything is checked they would take ten minutes in any case.
 fio=$(rounds "$(command -v fio)" '')
-make_disk_guest
+programs=
 if [ -n "$fio" ]; then
-	guest_memory=512M
-	# shellcheck disable=SC2086 # a list
-	make_guest guest/orders $disk_files "$fio"
+	null_disk null-programs 128
+	mkfs.ext4 -q "$null_disk" && mkdir -p /tmp/programs && mount "$null_disk" /tmp/programs &&
+		ldd "$fio" | grep -o '/[^ )]*' | xargs cp -L -t /tmp/programs "$fio" && umount /tmp/programs ||
+		fail "no disk of programs"
+	programs="--disk path=$null_disk,serial=programs,ro"
 fi
+# with_programs: in the guest
+with_programs() {
+	[ -z "$fio" ] || guest_expect "$1-programs" 0 30 'mkdir /programs && mount -t ext4 -o ro $(disk programs) /programs &&
+		fio() { LD_LIBRARY_PATH=/programs /programs/fio "$@"; }'
+}
+make_disk_guest
+# shellcheck disable=SC2086 # options
 order_guest block --disk "path=$null_one,serial=null" --disk path=/tmp/fs/image,serial=file \
 	--disk path=/tmp/cached,serial=cached,cache=writeback --disk "path=$null_four,serial=four" \
 	--disk "path=$loop,serial=loop" --disk path=/tmp/readonly,serial=readonly,ro \
-	--disk "path=$null_cached,serial=null-cached,cache=writeback"
+	--disk "path=$null_cached,serial=null-cached,cache=writeback" $programs
+with_programs block
 
 backings=$(cat "$(back 0)/backing" "$(back 1)/backing" "$(back 2)/backing" "$(back 6)/backing" | paste -sd ' ')
 [ "$backings" = "block device file, direct cached cached" ] && ok backings || not_ok backings "$backings"
@@ -71,7 +82,7 @@ done
 
 # what others use to find errors: two jobs, each verifies what it has written, with flushes
 fio_options='--direct=1 --ioengine=io_uring --iodepth=16 --bsrange=4k-64k --verify=crc32c --verify_fatal=1 --fsync=64 \
-	--size=8M --offset_increment=16M --group_reporting'
+	--size=4M --offset_increment=16M --group_reporting'
 for kind in ${fio:+null file cached null-cached}; do
 	guest_expect "fio-$kind" 0 200 "fio --filename=\$(disk $kind) $fio_options --numjobs=2 \
 		--name=random --rw=randwrite --name=mixed --stonewall --rw=randrw \
@@ -192,7 +203,9 @@ done
 end_guest
 
 # several queues, and vCPUs that use them all at the same time
-order_guest queues --cpus 4 --disk "path=$null_one,serial=null,queues=3"
+# shellcheck disable=SC2086 # options
+order_guest queues --cpus 4 --disk "path=$null_one,serial=null,queues=3" $programs
+with_programs queues
 guest_expect queues 0 20 '[ "$(ls /sys/block/pvda/mq | wc -l)" = 3 ]'
 guest_expect queues-data 0 300 'pids=
 	for i in 0 1 2 3; do
