@@ -119,7 +119,7 @@ for how in fsync fua; do
 	for kind in $kinds; do
 		start_again "$kind"
 		store_of "$kind"
-		same_md5 "$how-$kind" "$(cut -d' ' -f1 "/tmp/$kind.synced")" "$store" $mib 1
+		same_md5 "$how-$kind" "$(cut -d' ' -f1 "/tmp/$kind.synced")" "$store" "$mib" 1
 		left=$(dd if="$store" bs=1M skip=4 count=1 2>/dev/null | tr -d '\0' | wc -c)
 		[ "$left" = 0 ] && ok "$how-lost-$kind" || not_ok "$how-lost-$kind" "$left bytes are there: was the power off?"
 	done
