@@ -92,10 +92,14 @@ struct pvhv_blk_response {
 #define PVHV_BLK_S_TIMEOUT	3
 #define PVHV_BLK_S_NOSPC	4
 #define PVHV_BLK_S_MEDIUM	5
-#define PVHV_BLK_S_TRANSPORT	6	/* path or device gone */
+#define PVHV_BLK_S_TRANSPORT	6	/* path gone, perhaps not for ever */
 #define PVHV_BLK_S_PROTECTION	7
 #define PVHV_BLK_S_NOMEM	8
 #define PVHV_BLK_S_INVALID	9	/* the request broke a rule above */
+#define PVHV_BLK_S_TARGET	10	/* the device will never do it */
+#define PVHV_BLK_S_NEXUS	11	/* reserved by somebody else */
+#define PVHV_BLK_S_OFFLINE	12	/* device gone */
+/* One that is not known is PVHV_BLK_S_IOERR. */
 
 /* Properties of the backend */
 #define PVHV_BLK_SECTORS	16	/* capacity in sectors of 512 bytes; may change */

@@ -12,6 +12,12 @@
 
 #include "blkback.h"
 
+static void blkback_file_end(struct blkback_req *req, int err)
+{
+	/* The block layer knows no quotas. For the guest it is the same: no room. */
+	blkback_end(req, errno_to_blk_status(err == -EDQUOT ? -ENOSPC : err));
+}
+
 static int blkback_file_sync(struct blkback_req *req)
 {
 	/* Data, and what of the metadata is needed to find it */
@@ -79,7 +85,7 @@ static void blkback_direct_put(struct blkback_req *req)
 		/* the end of a file that has been truncated */
 		blkback_end(req, BLK_STS_IOERR);
 	} else {
-		blkback_end(req, errno_to_blk_status(ret));
+		blkback_file_end(req, ret);
 	}
 }
 
@@ -141,10 +147,10 @@ static void blkback_direct_work(struct blkback_req *req)
 		blkback_direct_rw(req, 0);
 		break;
 	case PVHV_BLK_FLUSH:
-		blkback_end(req, errno_to_blk_status(blkback_file_sync(req)));
+		blkback_file_end(req, blkback_file_sync(req));
 		break;
 	default:
-		blkback_end(req, errno_to_blk_status(blkback_file_allocate(req)));
+		blkback_file_end(req, blkback_file_allocate(req));
 	}
 }
 
@@ -221,7 +227,7 @@ static void blkback_cached_work(struct blkback_req *req)
 	default:
 		err = blkback_file_allocate(req);
 	}
-	blkback_end(req, errno_to_blk_status(err));
+	blkback_file_end(req, err);
 }
 
 const struct blkback_backing blkback_cached = {
@@ -266,8 +272,12 @@ void blkback_file_props(struct blkback *bd, u64 *features, struct pvhv_props *pr
 	*features |= PVHV_BLK_F_FLUSH | PVHV_BLK_F_FUA;
 	if (bdev && !bdev_nonrot(bdev))
 		*features |= PVHV_BLK_F_ROTATIONAL;
-	if (bd->file->f_op->fallocate) {
-		/* A file system that cannot do it will say so when it is asked. */
+	/*
+	 * A file system that cannot do it will say so when it is asked. A block device's punch
+	 * is write-zeroes of the device.
+	 */
+	if (S_ISBLK(inode->i_mode) ? bdev_write_zeroes_sectors(bdev) :
+	    !!bd->file->f_op->fallocate) {
 		*features |= PVHV_BLK_F_DISCARD | PVHV_BLK_F_WRITE_ZEROES;
 		pvhv_prop_add(props, PVHV_BLK_DISCARD_GRAN, 0, block);
 		pvhv_prop_add(props, PVHV_BLK_DISCARD_ALIGN, 0, 0);

@@ -50,12 +50,17 @@ static u16 blkback_wire_status(blk_status_t status)
 	case BLK_STS_MEDIUM:
 		return PVHV_BLK_S_MEDIUM;
 	case BLK_STS_TRANSPORT:
-	case BLK_STS_OFFLINE:
 		return PVHV_BLK_S_TRANSPORT;
 	case BLK_STS_PROTECTION:
 		return PVHV_BLK_S_PROTECTION;
 	case BLK_STS_RESOURCE:
 		return PVHV_BLK_S_NOMEM;
+	case BLK_STS_TARGET:
+		return PVHV_BLK_S_TARGET;
+	case BLK_STS_NEXUS:
+		return PVHV_BLK_S_NEXUS;
+	case BLK_STS_OFFLINE:
+		return PVHV_BLK_S_OFFLINE;
 	default:
 		return PVHV_BLK_S_IOERR;
 	}

@@ -238,6 +238,9 @@ static blk_status_t blkfront_status(u16 status)
 		[PVHV_BLK_S_PROTECTION] = BLK_STS_PROTECTION,
 		[PVHV_BLK_S_NOMEM] = BLK_STS_RESOURCE,
 		[PVHV_BLK_S_INVALID] = BLK_STS_IOERR,
+		[PVHV_BLK_S_TARGET] = BLK_STS_TARGET,
+		[PVHV_BLK_S_NEXUS] = BLK_STS_NEXUS,
+		[PVHV_BLK_S_OFFLINE] = BLK_STS_OFFLINE,
 	};
 
 	return status < ARRAY_SIZE(table) ? table[status] : BLK_STS_IOERR;

@@ -25,7 +25,7 @@ enum badback_mode {
 	PROD_BACK,	/* fewer responses than before */
 	CONS_TOO_FAR,	/* more requests consumed than sent */
 	CONS_BACK,	/* fewer than before */
-	STATUS,		/* a status that nobody knows: an error, no more */
+	STATUS,		/* an error, @status: no more */
 	KEEP_PAGE,	/* a response while the pages are still mapped */
 	SILENT,		/* no response at all */
 	STORM,		/* a thousand notifications for each request */
@@ -59,6 +59,10 @@ static int mode_get(char *text, const struct kernel_param *kp)
 static const struct kernel_param_ops mode_ops = { .set = mode_set, .get = mode_get };
 module_param_cb(mode, &mode_ops, NULL, 0644);
 MODULE_PARM_DESC(mode, "which rule to break, or good");
+
+static ushort status = 0xffff;
+module_param(status, ushort, 0644);
+MODULE_PARM_DESC(status, "of the responses in mode status; the default is one that nobody knows");
 
 static uint logical = SECTOR_SIZE;
 module_param(logical, uint, 0644);
@@ -142,7 +146,7 @@ static void answer(struct badback *b, const struct pvhv_blk_request *r)
 		respond(b, r->id, PVHV_BLK_S_OK);
 		break;
 	case STATUS:
-		respond(b, r->id, 0xffff);
+		respond(b, r->id, READ_ONCE(status));
 		break;
 	case SILENT:
 		break;

@@ -58,6 +58,27 @@ attach
 in_guest 60 "until_true 20 [ -b $disk ]"
 echo status >$parameters/mode
 guest_expect status-is-an-error 1 60 "$(read_one)"
+# those that somebody knows, by number: each is an error of its own
+while read -r status text; do
+	echo "$status" >$parameters/status
+	# with a path: not the shell's own dd
+	guest_expect "status-$status" 0 20 "! /bin/dd if=$disk of=/dev/null bs=4k count=1 iflag=direct 2>/tmp/said && {
+		grep -q \"$text\" /tmp/said || { cat /tmp/said; false; }; }"
+done <<EOF
+1 Input/output error
+2 Operation not supported
+3 Connection timed out
+4 No space left on device
+5 No data available
+6 Link has been severed
+7 Invalid or incomplete multibyte
+8 Cannot allocate memory
+9 Input/output error
+10 Remote I/O error
+11 Invalid exchange
+12 No such device
+13 Input/output error
+EOF
 echo good >$parameters/mode
 guest_expect status-goes-on 0 60 "$(read_one)"
 echo storm >$parameters/mode
@@ -117,4 +138,5 @@ detach
 guest_expect no-complaint 1 20 'dmesg | grep -E "WARNING|BUG|Oops|blocked for more"'
 end_guest
 rmmod pvhv-badback && ok unloads || not_ok unloads "rmmod fails"
+no_leaks
 exit $failed

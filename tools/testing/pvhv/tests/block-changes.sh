@@ -30,8 +30,27 @@ sectors=65536
 dmsetup create test --noudevsync --table "0 $sectors linear $mapped 0" || fail "no dm device"
 dmsetup mknodes test
 
+# A small file system, made when it is needed: what is written to it is in this machine's memory.
+# It waits when it is told.
+small_fs() {
+	null_disk null-files 16
+	dmsetup create files --noudevsync --table "0 32768 linear $null_disk 0" && dmsetup mknodes files &&
+		mkfs.ext4 -q -m 0 /dev/mapper/files && mkdir -p /tmp/files && mount /dev/mapper/files /tmp/files ||
+		fail "no small file system"
+}
+remove_disk() {
+	echo 0 >"/sys/kernel/config/nullb/$1/power" && rmdir "/sys/kernel/config/nullb/$1" ||
+		not_ok "$1-released" "still open"
+}
+drop_fs() {
+	umount /tmp/files && dmsetup remove --noudevsync files || not_ok files-released "still open"
+	remove_disk null-files
+}
+
 make_disk_guest
 # a first one fills caches
+small_fs
+drop_fs
 order_guest changes --disk "path=$load"
 in_guest 60 'dd if=/dev/pvda of=/dev/null bs=1M 2>/dev/null'
 end_guest
@@ -112,6 +131,30 @@ guest_expect delayed 0 20 "a=\$(cut -d' ' -f1 /proc/uptime | tr -d .); $(reads 1
 table "0 $sectors linear $mapped 0"
 guest_expect after-errors 0 20 "$(reads 128) && $(writes 128)"
 
+# Of other kinds, each arrives as itself. With a path: not the shell's own dd
+fails_with() {
+	guest_expect "$1" 0 60 "! /bin/dd $3 2>/tmp/said && { grep -q \"$2\" /tmp/said || { cat /tmp/said; false; }; }"
+}
+small_fs
+truncate -s 64M /tmp/files/direct /tmp/files/cached
+dd if=/dev/urandom of=/tmp/files/image bs=1M count=1 conv=fsync 2>/dev/null	# for later
+dd if=/dev/zero of=/tmp/files/rest bs=64k conv=fsync 2>/dev/null
+for kind in direct cached; do
+	cache=
+	[ $kind = direct ] || cache=,cache=writeback
+	pvhv disk attach changes "path=/tmp/files/$kind,serial=$kind$cache" >/tmp/attached 2>&1 ||
+		not_ok "full-$kind" "$(cat /tmp/attached)"
+	in_guest 20 "until_true 10 disk $kind"
+	write="if=/dev/zero of=\$(disk $kind) bs=64k count=16 oflag=direct"
+	fails_with "full-$kind" 'No space left on device' "$write"
+	rm -f /tmp/files/rest
+	sync
+	guest_expect "full-no-more-$kind" 0 20 "/bin/dd $write"
+	dd if=/dev/zero of=/tmp/files/rest bs=64k conv=fsync 2>/dev/null
+	expect "full-detach-$kind" 0 pvhv disk detach changes "$(cat /tmp/attached)"
+done
+rm -f /tmp/files/rest /tmp/files/direct /tmp/files/cached
+
 # the backend goes with requests in flight, and comes again
 table "0 $sectors delay $mapped 0 2000"
 in_guest 20 'rm -f /tmp/late; { dd if=$(disk test) of=/dev/null bs=64k count=8 iflag=direct; echo $? >/tmp/late; } 2>/dev/null & sleep 1'
@@ -133,8 +176,12 @@ if modprobe sd_mod 2>/dev/null && modprobe scsi_debug dev_size_mb=32 ndelay=5000
 	wait_for 10 scsi >/dev/null
 	scsi=$(basename "$(scsi)")
 	expect scsi-attach 0 pvhv disk attach changes "path=/dev/$scsi,serial=scsi"
-	guest_expect scsi-load 0 20 'until_true 10 disk scsi &&
-		{ iocheck $(disk scsi) 512 16 mixed 8388608 0 3000 >/tmp/scsi.out 2>&1 & echo $! >/tmp/scsi.pid; } && sleep 1 &&
+	guest_expect scsi-there 0 20 'until_true 10 disk scsi'
+	echo 2 >/sys/bus/pseudo/drivers/scsi_debug/opts	# 0x1234 and nine more
+	fails_with scsi-medium 'No data available' 'if=$(disk scsi) of=/dev/null skip=4660 count=1 iflag=direct'
+	guest_expect scsi-medium-elsewhere 0 20 '/bin/dd if=$(disk scsi) of=/dev/null skip=4670 count=1 iflag=direct'
+	echo 0 >/sys/bus/pseudo/drivers/scsi_debug/opts
+	guest_expect scsi-load 0 20 '{ iocheck $(disk scsi) 512 16 mixed 8388608 0 3000 >/tmp/scsi.out 2>&1 & echo $! >/tmp/scsi.pid; } && sleep 1 &&
 		kill -0 $(cat /tmp/scsi.pid)'
 	echo 1 >"/sys/block/$scsi/device/delete"
 	guest_expect scsi-gone 0 60 'until_true 30 [ -s /tmp/scsi.out ]; cat /tmp/scsi.out; grep -q "^iocheck:" /tmp/scsi.out'
@@ -146,24 +193,46 @@ else
 	echo "ok scsi-gone # skip no scsi_debug"
 fi
 
-# killed with I/O in flight: pages stay until the disk has done with them
-table "0 $sectors delay $mapped 0 3000"
-in_guest 20 'for i in 1 2 3 4 5 6 7 8; do dd if=/dev/zero of=$(disk test) bs=64k seek=$i count=1 oflag=direct 2>/dev/null & done; sleep 1' >/dev/null
-[ "$(cat "$(back 2)/in_flight")" -ge 1 ] && ok in-flight || not_ok in-flight "nothing"
+# Killed with I/O in flight: its pages stay until the disk has done with them, whatever
+# else wants memory meanwhile. For that the disks wait until they are told.
+pvhv disk attach changes path=/tmp/files/image,serial=file >/tmp/attached 2>&1 || not_ok attach-file "$(cat /tmp/attached)"
+in_guest 20 'until_true 10 disk file; dd if=/dev/urandom of=/tmp/pattern bs=64k count=16 2>/dev/null; md5sum </tmp/pattern' >/tmp/sum
+sum=$(cut -d' ' -f1 /tmp/sum)
+file_back=$(dirname "$(grep -l 'file, direct' /sys/bus/pvhv/devices/pvhv-blk-back-*/backing)")
+for name in test files; do
+	dmsetup suspend --noudevsync --nolockfs --noflush $name || not_ok "suspend-$name" "status $?"
+done
+in_guest 20 'for to in test file; do for i in 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
+	/bin/dd if=/tmp/pattern of=$(disk $to) bs=64k skip=$i seek=$i count=1 oflag=direct 2>/dev/null &
+done; done' >/dev/null
+in_flight() { [ "$(cat "$(back 2)/in_flight") $(cat "$file_back/in_flight")" = "16 16" ]; }
+wait_for 30 in_flight && ok in-flight || not_ok in-flight "$(cat "$(back 2)/in_flight") and $(cat "$file_back/in_flight")"
 kill -9 "$guest_pid"
+no_memory() { ! grep -q VmRSS "/proc/$guest_pid/status"; }
+wait_for 30 no_memory && ok killed-memory || not_ok killed-memory "it still has $(grep VmRSS "/proc/$guest_pid/status")"
+# as much as is free, but for what the rest of this machine needs
+mkdir -p /tmp/churn && mount -t tmpfs -o size=95% none /tmp/churn &&
+	dd if=/dev/zero of=/tmp/churn/f bs=1M 2>/dev/null \
+		count="$(awk '$1 == "MemAvailable:" {print int($2 / 1024) - 150}' /proc/meminfo)" || not_ok churn "no memory"
+umount /tmp/churn
+in_flight && ok killed-in-flight || not_ok killed-in-flight "something was done"
+for name in test files; do
+	dmsetup resume --noudevsync $name
+done
 wait "$guest_pid" 2>/dev/null
 exec 8>&-
 no_backs() { ! ls -d /sys/bus/pvhv/devices/pvhv-blk-back-* 2>/dev/null; }
 wait_for 30 no_backs && ok killed-devices-gone || not_ok killed-devices-gone "$(ls /sys/bus/pvhv/devices)"
 unused() { [ "$(awk '$1 == "pvhv_blkback" {print $3}' /proc/modules)" = 0 ]; }
 wait_for 10 unused && ok killed-unused || not_ok killed-unused "$(grep ^pvhv /proc/modules)"
+same_md5 killed-block "$sum" /dev/mapper/test 0 1
+same_md5 killed-file "$sum" /tmp/files/image
+drop_fs
 dmsetup remove --noudevsync test && ok disk-released || not_ok disk-released "still open"
 # what was written is in this machine's memory: it was next to nothing before
 rm -f /tmp/grows /tmp/hot
-for disk in null-load null-mapped; do
-	echo 0 >/sys/kernel/config/nullb/$disk/power && rmdir /sys/kernel/config/nullb/$disk ||
-		not_ok "$disk-released" "still open"
-done
+remove_disk null-load
+remove_disk null-mapped
 same_counts nothing-lost "$before" "$(host_counts)" 2048
 no_leaks
 expect unloads 0 modprobe -r pvhv-blkback pvhv

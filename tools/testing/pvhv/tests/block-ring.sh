@@ -8,4 +8,9 @@
 #
 # Test guests with a disk: one that publishes what it must not, and one that is a bad
 # frontend.
-exec /root/guests/run-all -t 400 /root/guests devices blkring
+. ./lib.sh
+/root/guests/run-all -t 400 /root/guests devices blkring
+status=$?
+no_leaks
+[ $failed = 0 ] || status=1
+exit $status

@@ -25,21 +25,35 @@ truncate -s 64M /tmp/cached
 truncate -s 64M /tmp/looped
 loop=$(losetup -f --show /tmp/looped) || fail "no loop device"
 dd if=/dev/urandom of=/tmp/readonly bs=1M count=4 2>/dev/null
+null_disk null-cached 64 cache_size=4
+null_cached=$null_disk
 
-# fio comes with 80 MiB of libraries, which take ten minutes where everything is checked
+# fio comes with 80 MiB of libraries, which take long to get into an initrd and out again: a disk.
+# Where everything is checked they would take ten minutes in any case.
 fio=$(rounds "$(command -v fio)" '')
-make_disk_guest
+programs=
 if [ -n "$fio" ]; then
-	guest_memory=512M
-	# shellcheck disable=SC2086 # a list
-	make_guest guest/orders $disk_files "$fio"
+	null_disk null-programs 128
+	mkfs.ext4 -q "$null_disk" && mkdir -p /tmp/programs && mount "$null_disk" /tmp/programs &&
+		ldd "$fio" | grep -o '/[^ )]*' | xargs cp -L -t /tmp/programs "$fio" && umount /tmp/programs ||
+		fail "no disk of programs"
+	programs="--disk path=$null_disk,serial=programs,ro"
 fi
+# with_programs: in the guest
+with_programs() {
+	[ -z "$fio" ] || guest_expect "$1-programs" 0 30 'mkdir /programs && mount -t ext4 -o ro $(disk programs) /programs &&
+		fio() { LD_LIBRARY_PATH=/programs /programs/fio "$@"; }'
+}
+make_disk_guest
+# shellcheck disable=SC2086 # options
 order_guest block --disk "path=$null_one,serial=null" --disk path=/tmp/fs/image,serial=file \
 	--disk path=/tmp/cached,serial=cached,cache=writeback --disk "path=$null_four,serial=four" \
-	--disk "path=$loop,serial=loop" --disk path=/tmp/readonly,serial=readonly,ro
+	--disk "path=$loop,serial=loop" --disk path=/tmp/readonly,serial=readonly,ro \
+	--disk "path=$null_cached,serial=null-cached,cache=writeback" $programs
+with_programs block
 
-backings=$(cat "$(back 0)/backing" "$(back 1)/backing" "$(back 2)/backing" | paste -sd ' ')
-[ "$backings" = "block device file, direct cached" ] && ok backings || not_ok backings "$backings"
+backings=$(cat "$(back 0)/backing" "$(back 1)/backing" "$(back 2)/backing" "$(back 6)/backing" | paste -sd ' ')
+[ "$backings" = "block device file, direct cached cached" ] && ok backings || not_ok backings "$backings"
 
 # the same limits on both sides
 for kind in "null $null_one" "four $null_four" "loop $loop"; do
@@ -59,7 +73,7 @@ guest_expect readonly-reads 0 60 "dd if=\$(disk readonly) bs=1M 2>/dev/null | md
 guest_expect readonly-refuses 1 60 'dd if=/dev/zero of=$(disk readonly) bs=4k count=1'
 guest_expect readonly-known 0 10 '[ $(blockdev --getro $(disk readonly)) = 1 ]'
 
-for kind in null file cached four loop; do
+for kind in null file cached four loop null-cached; do
 	block=512
 	[ $kind != four ] || block=4096
 	guest_expect "fs-$kind" 0 200 "file_system $kind"
@@ -67,10 +81,12 @@ for kind in null file cached four loop; do
 done
 
 # what others use to find errors: two jobs, each verifies what it has written, with flushes
-for kind in ${fio:+null file cached}; do
-	guest_expect "fio-$kind" 0 200 "fio --filename=\$(disk $kind) --direct=1 --ioengine=io_uring --iodepth=16 --bsrange=4k-64k \
-		--verify=crc32c --verify_fatal=1 --fsync=64 --size=8M --numjobs=2 --offset_increment=16M --group_reporting \
-		--name=random --rw=randwrite --name=mixed --stonewall --rw=randrw >/tmp/fio 2>&1 || { tail -n 3 /tmp/fio; false; }"
+fio_options='--direct=1 --ioengine=io_uring --iodepth=16 --bsrange=4k-64k --verify=crc32c --verify_fatal=1 --fsync=64 \
+	--size=4M --offset_increment=16M --group_reporting'
+for kind in ${fio:+null file cached null-cached}; do
+	guest_expect "fio-$kind" 0 200 "fio --filename=\$(disk $kind) $fio_options --numjobs=2 \
+		--name=random --rw=randwrite --name=mixed --stonewall --rw=randrw \
+		--name=sequential --stonewall --rw=write >/tmp/fio 2>&1 || { tail -n 3 /tmp/fio; false; }"
 done
 
 # Batches: many requests for one exit of the guest, and for one interrupt
@@ -82,9 +98,19 @@ echo "$before $after" | awk '{
 	printf "# depth 32: %d requests, %d notifications to the backend, %d to the guest\n", $4 - $1, $5 - $2, $6 - $3
 	exit $4 == $1 || 2 * ($5 - $2) > $4 - $1 }' && ok batches || not_ok batches "$before, then $after"
 
+# 1 MiB is one request, with 256 pages that are nowhere near each other
+for kind in '0 null' '1 file'; do
+	index=${kind% *} kind=${kind#* }
+	guest_expect "largest-$kind" 0 10 "[ \$(cat /sys/block/\$(basename \$(disk $kind))/queue/max_hw_sectors_kb) = 1024 ]"
+	before=$(back_stat "$index" write_requests)
+	in_guest 60 "/bin/dd if=/dev/zero of=\$(disk $kind) bs=1M count=8 oflag=direct 2>/dev/null"
+	after=$(back_stat "$index" write_requests)
+	[ $((after - before)) = 8 ] && ok "unsplit-$kind" || not_ok "unsplit-$kind" "$((after - before)) requests for 8 MiB"
+done
+
 # what was written is there
 for kind in "null $null_one" "file /tmp/fs/image" "cached /tmp/cached" "four $null_four" \
-	"loop /tmp/looped"; do
+	"loop /tmp/looped" "null-cached $null_cached"; do
 	name=${kind%% *}
 	in_guest 100 "dd if=/dev/urandom of=/tmp/random bs=1M count=3 2>/dev/null; \
 		dd if=/tmp/random of=\$(disk $name) bs=256k seek=40 oflag=direct 2>/dev/null; \
@@ -112,17 +138,52 @@ in_guest 20 '/bin/dd if=/dev/zero of=$(disk null) bs=4k count=1 seek=100 oflag=d
 seen 'WFS' fua
 in_guest 20 'dd if=/dev/zero of=$(disk null) bs=4k count=1 seek=100 conv=fsync 2>/dev/null'
 seen 'FW' flush
+dev=$(tr : , <"/sys/block/$(basename "$null_cached")/dev")
+in_guest 20 'dd if=/dev/zero of=$(disk null-cached) bs=4k count=1 seek=100 conv=fsync 2>/dev/null'
+seen 'FWS' flush-null-cached
 echo 0 >$trace/events/block/block_bio_queue/enable
-for i in 0 1 2; do
+for i in 0 1 2 6; do
 	[ "$(back_stat $i flush_requests)" -gt 0 ] && ok "flushes-$i" || not_ok "flushes-$i" "none"
 done
+
+# All of pvhv's tracepoints but those of copies, with this guest's numbers in their fields
+domain=$(back 0)
+domain=${domain##*/pvhv-blk-back-}
+domain=${domain%-0}
+: >$trace/trace
+echo 1 >$trace/events/pvhv/enable
+pvhv disk attach block path=/tmp/readonly,serial=traced,ro >/tmp/traced.name 2>&1
+in_guest 20 'until_true 10 disk traced; dd if=$(disk traced) of=/dev/null bs=4k count=1 iflag=direct 2>/dev/null
+	dd if=/dev/zero of=$(disk null) bs=4k count=1 oflag=direct 2>/dev/null'
+pvhv disk detach block "$(cat /tmp/traced.name)" >/dev/null 2>&1
+in_guest 20 'until_true 10 gone traced'
+echo 0 >$trace/events/pvhv/enable
+cat $trace/trace >/tmp/traced
+while read -r event fields; do
+	grep -qE "pvhv_$event: $fields\$" /tmp/traced && ok "trace-$event" ||
+		not_ok "trace-$event" "no '$fields' in $(grep -c "pvhv_$event:" /tmp/traced): $(grep -m 1 "pvhv_$event:" /tmp/traced)"
+done <<EOF
+exit vcpu 0 reason 0x[0-9a-f]+ error_code (0|0x[0-9a-f]+) rip 0x[0-9a-f]+ user
+hypercall vcpu 0 nr [0-9]+ args (0|0x[0-9a-f]+) (0|0x[0-9a-f]+) (0|0x[0-9a-f]+) (0|0x[0-9a-f]+)
+event vcpu 0 vector [0-9]+ error_code (0|0x[0-9a-f]+) cr2 (0|0x[0-9a-f]+)
+page_fault vcpu 0 gva 0x[0-9a-f]+ error_code 0x[0-9a-f]+ result [0-9]+
+event_send domain $domain port [1-9][0-9]* to domain 0 port 0
+grant_map owner $domain ref [0-9]+ user 0 write result 0
+grant_map owner $domain ref [0-9]+ user 0 read result 0
+grant_unmap owner $domain ref [0-9]+ user 0 write result 0
+grant_unmap owner $domain ref [0-9]+ user 0 read result 0
+device device [0-9]+ frontend state [0-9] to [0-9] flags (0|0x[0-9a-f]+)
+device device [0-9]+ backend state [0-9] to [0-9] flags (0|0x[0-9a-f]+)
+EOF
 
 # discard and write-zeroes
 for kind in null file cached loop; do
 	guest_expect "discard-$kind" 0 60 "dd if=/tmp/random of=\$(disk $kind) bs=1M count=2 oflag=direct 2>/dev/null; \
 		! zero $kind 1M && blkdiscard -o 0 -l 1M \$(disk $kind) && zero $kind 1M && ! zero $kind 1025k"
 done
-for kind in null file cached loop; do
+# null_blk has no write-zeroes, which is what a discard through the page cache would need
+guest_expect discard-null-cached 0 10 '[ $(limits null-cached | grep -c -e "discard_max_hw_bytes 0" -e "write_zeroes_max_bytes 0") = 2 ]'
+for kind in null file cached loop null-cached; do
 	guest_expect "zeroes-$kind" 0 60 "dd if=/tmp/random of=\$(disk $kind) bs=1M count=2 oflag=direct 2>/dev/null; \
 		/bin/blkdiscard -z -o 0 -l 1M \$(disk $kind) && zero $kind 1M && ! zero $kind 1025k"
 done
@@ -135,23 +196,29 @@ guest_expect partitions 0 60 'd=$(disk null); printf "n\np\n1\n\n+16M\nn\np\n2\n
 	until_true 5 [ -b ${d}2 ] && [ $(blockdev --getsz ${d}1) = 32768 ]'
 
 # not those on tmpfs, which cannot write zeroes without a hole, and once says so
-for i in 0 1 3; do
+for i in 0 1 3 6; do
 	[ "$(back_stat $i errors)" = 0 ] && [ -z "$(cat "$(back $i)/fault")" ] && ok "no-errors-$i" ||
 		not_ok "no-errors-$i" "$(back_stat $i errors) errors, $(cat "$(back $i)/fault")"
 done
 end_guest
 
 # several queues, and vCPUs that use them all at the same time
-order_guest queues --cpus 4 --disk "path=$null_one,serial=null,queues=3"
+# shellcheck disable=SC2086 # options
+order_guest queues --cpus 4 --disk "path=$null_one,serial=null,queues=3" $programs
+with_programs queues
 guest_expect queues 0 20 '[ "$(ls /sys/block/pvda/mq | wc -l)" = 3 ]'
 guest_expect queues-data 0 300 'pids=
 	for i in 0 1 2 3; do
 		taskset $((1 << i)) iocheck $(disk null) 512 8 mixed 2097152 $((i * 4194304)) 0 & pids="$pids $!"
 	done
 	for pid in $pids; do wait $pid || exit 1; done'
+[ -z "$fio" ] || guest_expect queues-fio 0 200 "fio --filename=\$(disk null) $fio_options --numjobs=4 \
+	--cpus_allowed=0-3 --cpus_allowed_policy=split --name=mixed --rw=randrw --name=sequential --stonewall --rw=write \
+	>/tmp/fio 2>&1 || { tail -n 3 /tmp/fio; false; }"
 guest_expect queues-used 0 20 'grep pvhv-blk-front-0 /proc/interrupts;
 	[ "$(awk "/pvhv-blk-front-0/ && \$2 + \$3 + \$4 + \$5 > 10" /proc/interrupts | wc -l)" = 3 ]'
 end_guest
 umount /tmp/fs
 losetup -d "$loop"
+no_leaks
 exit $failed

@@ -9,4 +9,9 @@
 #
 # The test guests: small kernels without Linux, one page each, in
 # tools/testing/pvhv/guests.
-exec /root/guests/run-all /root/guests
+. ./lib.sh
+/root/guests/run-all /root/guests
+status=$?
+no_leaks
+[ $failed = 0 ] || status=1
+exit $status
