@@ -138,5 +138,6 @@ detach
 guest_expect no-complaint 1 20 'dmesg | grep -E "WARNING|BUG|Oops|blocked for more"'
 end_guest
 rmmod pvhv-badback && ok unloads || not_ok unloads "rmmod fails"
+nothing_left
 no_leaks
 exit $failed

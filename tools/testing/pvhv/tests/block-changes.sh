@@ -234,6 +234,7 @@ rm -f /tmp/grows /tmp/hot
 remove_disk null-load
 remove_disk null-mapped
 same_counts nothing-lost "$before" "$(host_counts)" 2048
+nothing_left
 no_leaks
 expect unloads 0 modprobe -r pvhv-blkback pvhv
 exit $failed

@@ -54,4 +54,5 @@ wait_for 5 no_reader && ok killed-reader || not_ok killed-reader "it waits"
 dmsetup remove --noudevsync slow || not_ok dm-released "still open"
 echo 0 >/sys/kernel/config/nullb/null-discards/power && rmdir /sys/kernel/config/nullb/null-discards ||
 	not_ok null-released "still open"
+nothing_left
 exit $failed

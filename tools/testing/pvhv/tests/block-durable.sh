@@ -132,4 +132,5 @@ for kind in $kinds; do
 	dmsetup remove --noudevsync "$kind"
 	rmdir "/sys/kernel/config/nullb/null-$kind" || not_ok "released-$kind" "still open"
 done
+nothing_left
 exit $failed

@@ -65,4 +65,5 @@ for round in 1 2 3; do
 	cut_power file /tmp/fs/image '' $round
 	cut_power cached /tmp/cached ,cache=writeback $round
 done
+nothing_left
 exit $failed

@@ -11,6 +11,7 @@
 . ./lib.sh
 /root/guests/run-all -t 400 /root/guests devices blkring
 status=$?
+nothing_left
 no_leaks
 [ $failed = 0 ] || status=1
 exit $status

@@ -220,5 +220,6 @@ guest_expect queues-used 0 20 'grep pvhv-blk-front-0 /proc/interrupts;
 end_guest
 umount /tmp/fs
 losetup -d "$loop"
+nothing_left
 no_leaks
 exit $failed

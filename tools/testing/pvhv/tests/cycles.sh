@@ -36,6 +36,7 @@ ok cycles
 # 10 KiB for each domain: less than a page table and a stack. On the debug host freed
 # objects stay in KASAN's quarantine.
 same_counts nothing-lost "$before" "$(host_counts)" "$(rounds 2048 8192)"
+nothing_left
 no_leaks
 unloads
 exit $failed

@@ -157,6 +157,7 @@ end_guest
 
 wait_for 30 backs_are 0 && ok no-backends || not_ok no-backends "$(nr_backs) are left"
 same_counts nothing-lost "$before" "$(host_counts)" 2048
+nothing_left
 no_leaks
 expect unloads 0 modprobe -r pvhv-blkback pvhv
 exit $failed

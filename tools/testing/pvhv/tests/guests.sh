@@ -12,6 +12,7 @@
 . ./lib.sh
 /root/guests/run-all /root/guests
 status=$?
+nothing_left
 no_leaks
 [ $failed = 0 ] || status=1
 exit $status

@@ -119,6 +119,7 @@ changes again
 same_counts memory "$before" "$(host_counts)" 4096
 stalled
 drips
+nothing_left
 no_leaks
 rmmod pvhv-netback && ok unload || not_ok unload "netback is in use"
 exit $failed

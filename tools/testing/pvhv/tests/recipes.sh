@@ -182,4 +182,5 @@ wait_for 60 no_guests && ok guests-end || not_ok guests-end "$(pvhv list | tail 
 no_interfaces() { [ ! -e /sys/class/net/web0 ] && [ ! -e /sys/class/net/db0 ]; }
 wait_for 30 no_interfaces && ok interfaces-are-gone ||
 	not_ok interfaces-are-gone "$(ip -brief link | cut -d" " -f1 | paste -sd " ")"
+nothing_left
 exit $failed
