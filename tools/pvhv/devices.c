@@ -176,6 +176,11 @@ static int add_error(const struct device *d, int rc, struct errmsg *e)
 		errmsg_set(e, "there is an interface %s already",
 			   *d->net.ifname ? d->net.ifname : "of its name");
 		break;
+	case -EINVAL:
+		/* what spec.c has let through, the kernel's own rules for names have not */
+		errmsg_set(e, net ? "the host takes no interface of this name, MTU and MAC" :
+			   "the host refuses: Invalid argument");
+		break;
 	case -EOPNOTSUPP:
 		errmsg_set(e, "the host cannot use it like a disk: %s",
 			   "it has huge pages, zones, or blocks larger than a page");
