@@ -167,16 +167,17 @@ same_counts() {
 
 # What exists only with a domain or a device: "count name" lines, of those there are.
 left_of_domains() {
-	for cache in /sys/kernel/slab/pvhv_* /sys/kernel/slab/netback_tx; do
-		# a merged one has objects of others
-		[ ! -e "$cache" ] || [ -L "$cache" ] && continue
-		echo 1 >"$cache/shrink"
-		echo "$(cut -d' ' -f1 "$cache/objects") ${cache##*/}"
-	done >/tmp/left
-	awk '/^nr_foll_pin_acquired/ {n += $2} /^nr_foll_pin_released/ {n -= $2} END {print n, "pinned"}' /proc/vmstat >>/tmp/left
-	find /proc/[0-9]*/fd -lname '*pvhv*' 2>/dev/null | wc -l | sed 's/$/ files/' >>/tmp/left
-	pvhv check --json | grep -o '"domains": [0-9]*' | awk '{print $2, "domains"}' >>/tmp/left
-	grep -v '^0 ' /tmp/left
+	{
+		for cache in /sys/kernel/slab/pvhv_* /sys/kernel/slab/netback_tx; do
+			# a merged one has objects of others
+			[ ! -e "$cache" ] || [ -L "$cache" ] && continue
+			echo 1 >"$cache/shrink"
+			echo "$(cut -d' ' -f1 "$cache/objects") ${cache##*/}"
+		done
+		awk '/^nr_foll_pin_acquired/ {n += $2} /^nr_foll_pin_released/ {n -= $2} END {print n, "pinned"}' /proc/vmstat
+		find /proc/[0-9]*/fd -lname '*pvhv*' 2>/dev/null | wc -l | sed 's/$/ files/'
+		pvhv check --json | grep -o '"domains": [0-9]*' | awk '{print $2, "domains"}'
+	} | grep -v '^0 '
 }
 
 # nothing_left: a result, when all domains have ended. A page of a guest that is in use is
