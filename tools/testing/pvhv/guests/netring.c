@@ -630,7 +630,8 @@ TEST(random_packets)
 	u8 unused[64];
 
 #define ODD() odd[random_below(ARRAY_SIZE(odd))]
-	for (u32 i = 0; i < 2000; i++) {
+	/* longer where the backend's worker waits for a CPU */
+	for (u32 i = 0; i < 2000 || (reconnects < 2 && i < 1000000); i++) {
 		struct area *a = &areas[random_below(2) * 2], *b = a + 1;
 
 		good_frame();
