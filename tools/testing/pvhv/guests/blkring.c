@@ -516,7 +516,8 @@ TEST(random_requests)
 	u32 answered = 0, reconnects = 0;
 
 #define ODD() odd[random_below(ARRAY_SIZE(odd))]
-	for (u32 i = 0; i < 3000; i++) {
+	/* longer where the backend's worker waits for a CPU */
+	for (u32 i = 0; i < 3000 || (reconnects < 2 && i < 1000000); i++) {
 		struct area *q = &queues[random_below(NR_QUEUES)];
 
 		r = request(random_below(6), random_below(1000) * 8, random_below(5));
