@@ -557,8 +557,8 @@ static int __init stress_init(void)
 		complain("something is left", stats.tables_now);
 	pr_info("pvhv stress: %s: %d operations, %d invalidations, %d tables reused, %llu fills, %llu prefills, %llu resyncs, %llu zaps, %llu by the host, %llu evictions\n",
 		r || atomic_read(&bad) ? "FAILED" : "passed", atomic_read(&nr_ops),
-		atomic_read(&nr_invalidations), atomic_read(&nr_reuses), stats.fills, stats.prefills, stats.resyncs,
-		stats.zaps, stats.host_zaps, stats.evictions);
+		atomic_read(&nr_invalidations), atomic_read(&nr_reuses), stats.fills,
+		stats.prefills, stats.resyncs, stats.zaps, stats.host_zaps, stats.evictions);
 	/* loaded for what it does, not to stay */
 	r = r ?: -EAGAIN;
 teardown:
