@@ -31,11 +31,13 @@ dmsetup create test --noudevsync --table "0 $sectors linear $mapped 0" || fail "
 dmsetup mknodes test
 
 # A small file system, made when it is needed: what is written to it is in this machine's memory.
-# It waits when it is told.
+# It waits when it is told. Its journal must not do so meanwhile: ext4 may wait for it in any
+# write, in a vCPU's thread, too, as it changes the file's times.
 small_fs() {
 	null_disk null-files 16
 	dmsetup create files --noudevsync --table "0 32768 linear $null_disk 0" && dmsetup mknodes files &&
-		mkfs.ext4 -q -m 0 /dev/mapper/files && mkdir -p /tmp/files && mount /dev/mapper/files /tmp/files ||
+		mkfs.ext4 -q -m 0 /dev/mapper/files && mkdir -p /tmp/files &&
+		mount -o commit=10000 /dev/mapper/files /tmp/files ||
 		fail "no small file system"
 }
 remove_disk() {
@@ -202,6 +204,8 @@ file_back=$(dirname "$(grep -l 'file, direct' /sys/bus/pvhv/devices/pvhv-blk-bac
 for name in test files; do
 	dmsetup suspend --noudevsync --nolockfs --noflush $name || not_ok "suspend-$name" "status $?"
 done
+medium() { dd if="$mapped" bs=1M count=1 iflag=direct 2>/dev/null | md5sum; }
+untouched=$(medium)
 in_guest 20 'for to in test file; do for i in 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
 	/bin/dd if=/tmp/pattern of=$(disk $to) bs=64k skip=$i seek=$i count=1 oflag=direct 2>/dev/null &
 done; done' >/dev/null
@@ -215,7 +219,8 @@ mkdir -p /tmp/churn && mount -t tmpfs -o size=95% none /tmp/churn &&
 	dd if=/dev/zero of=/tmp/churn/f bs=1M 2>/dev/null \
 		count="$(awk '$1 == "MemAvailable:" {print int($2 / 1024) - 150}' /proc/meminfo)" || not_ok churn "no memory"
 umount /tmp/churn
-in_flight && ok killed-in-flight || not_ok killed-in-flight "something was done"
+# not from in_flight, whose reader waits, as its device does, for the requests
+[ "$(medium)" = "$untouched" ] && ok killed-in-flight || not_ok killed-in-flight "something was done"
 for name in test files; do
 	dmsetup resume --noudevsync $name
 done
