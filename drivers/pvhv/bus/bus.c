@@ -11,6 +11,7 @@
 
 #include <linux/err.h>
 #include <linux/module.h>
+#include <linux/sched.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
@@ -405,8 +406,14 @@ void pvhv_bus_remove(struct pvhv_device *dev)
 	b->going = true;
 	spin_unlock_irqrestore(&b->lock, flags);
 
+	/*
+	 * A callback waits as long as a disk of the host's does. We with it, but not in one long
+	 * sleep for its lock, which the watchdog would take for a hang.
+	 */
+	while (work_busy(&b->work))
+		schedule_timeout_idle(1);
 	device_del(&dev->dev);
-	/* If it runs now, it finds no driver any more. */
+	/* work_busy() is no promise. If it runs now, it finds no driver any more. */
 	cancel_work_sync(&b->work);
 	put_device(&dev->dev);
 }

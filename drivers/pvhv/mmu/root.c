@@ -352,7 +352,7 @@ int pvhv_root_split(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, struct pvhv_
 	/* initialised before another vCPU sees it */
 	smp_store_release(&root->kuser, tree);
 	atomic64_inc(&mmu->tlb_gen);
-	/* A flush that has not seen it has come before the walks for it; pairs with flush_begin(). */
+	/* A flush that has not seen it is older than the walks for it; pairs with flush_begin(). */
 	smp_mb__after_atomic();
 out:
 	spin_unlock(&root->user.lock);
