@@ -121,12 +121,20 @@ void pvhv_op_finish(struct pvhv_mmu_op *op, bool live)
 	}
 }
 
-/* The guest has changed its tables before, maybe on another CPU. */
-static void flush_begin(struct pvhv_mmu_tree *tree)
+/*
+ * The guest has changed its tables before, maybe on another CPU. @tables: it may free some, of
+ * which any walk may be reading one.
+ */
+static void flush_begin(struct pvhv_mmu_tree *tree, bool tables)
 {
 	atomic64_inc(&tree->flushes);
 	/* before it is looked for what is there: pairs with leaf_bind(), see rule 1 */
 	smp_mb__after_atomic();
+	if (tables) {
+		/* fill_locked() does not look at the number. */
+		spin_lock(&tree->lock);
+		spin_unlock(&tree->lock);
+	}
 }
 
 /* The guest has nothing here any more, or something else. */
@@ -366,7 +374,8 @@ static bool resync_tree(struct pvhv_mmu_op *op, struct pvhv_mmu_tree *tree, u64 
 	bool more = false;
 
 	if (!*cursor)
-		flush_begin(tree);
+		/* In the kernel half any flush may be about tables, see resync_leaf(). */
+		flush_begin(tree, whole_tables || !tree->root);
 	rcu_read_lock();
 	while (gva <= last && (t = pvhv_tree_next(tree, &gva)) && gva <= last) {
 		unsigned int i = 0, j = 511, before = op_work(op);
@@ -521,7 +530,7 @@ static bool flush_few(struct pvhv_mmu *mmu, struct pvhv_root *root, struct pvhv_
 	struct pvhv_mmu_tree *tree = &root->user;
 	struct pvhv_mmu_table *t;
 
-	flush_begin(tree);
+	flush_begin(tree, false);
 	if (unlikely(READ_ONCE(root->kuser)))
 		return false;
 	rcu_read_lock();

@@ -419,7 +419,8 @@ static int look(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, const struct pvh
 
 /*
  * As fill_walk(), where flushes have made all its tries vain: the table first, and then the walk
- * under its lock, which they wait for.
+ * under its lock, for which flushes of what it maps wait, and the tree's, for which those wait
+ * that free tables anywhere.
  */
 static noinline int fill_locked(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv,
 				struct pvhv_mmu_tree *tree, u64 gva, u32 access, u64 need,
@@ -433,7 +434,7 @@ static noinline int fill_locked(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv,
 	if (r)
 		return r;
 	r = FILL_WALK;
-	rcu_read_lock();
+	spin_lock(&tree->lock);
 	t = pvhv_tree_leaf(tree, gva);
 	if (t) {
 		spin_lock(&t->lock);
@@ -453,7 +454,7 @@ static noinline int fill_locked(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv,
 		}
 		spin_unlock(&t->lock);
 	}
-	rcu_read_unlock();
+	spin_unlock(&tree->lock);
 	return r;
 }
 
