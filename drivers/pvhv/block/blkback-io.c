@@ -29,9 +29,9 @@
 
 /*
  * Deferred requests of a disk that wait at the same time, each with a worker of a queue that is
- * all its domain's disks': the others go on when one does not answer.
+ * all its domain's disks': it has as many for each of them, whatever the others do.
  */
-#define BLKBACK_DEFERRED_MAX	32
+#define BLKBACK_DEFERRED_MAX	(WQ_MAX_ACTIVE / PVHV_MAX_DEVICES)
 
 /* Requests in one go, before others get the CPU and signals are looked at */
 #define BLKBACK_BUDGET	64
@@ -144,7 +144,11 @@ static void blkback_req_work(struct work_struct *work)
 	struct blkback_req *req = container_of(work, struct blkback_req, work);
 	struct blkback *bd = req->q->bd;
 
-	blkback_as_owner(bd->backing->work, req);
+	/* Who removes it waits for all that is deferred, a few at a time. */
+	if (READ_ONCE(bd->dev->flags) & PVHV_DEV_PEER_DEAD)
+		blkback_end(req, BLK_STS_IOERR);
+	else
+		blkback_as_owner(bd->backing->work, req);
 
 	spin_lock_irq(&bd->defer_lock);
 	req = list_first_entry_or_null(&bd->deferred, struct blkback_req, list);

@@ -110,7 +110,7 @@ static struct pvhv_disk_queue *disk_queue_get(struct pvhv_domain *d)
 	if (!dq)
 		goto out;
 	/* A loop of swap and guests must not be its end. */
-	dq->wq = alloc_workqueue("pvhv%u-disks", WQ_UNBOUND | WQ_MEM_RECLAIM, 0, d->id);
+	dq->wq = alloc_workqueue("pvhv%u-disks", WQ_UNBOUND | WQ_MEM_RECLAIM, WQ_MAX_ACTIVE, d->id);
 	if (!dq->wq) {
 		kfree(dq);
 		dq = NULL;
