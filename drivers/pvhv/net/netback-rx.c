@@ -22,8 +22,8 @@ module_param(stall_timeout, uint, 0644);
 MODULE_PARM_DESC(stall_timeout, "Seconds that packets wait for a guest before they are dropped");
 
 /*
- * Buffers that must be taken before a guest may let packets wait for stall_timeout once more: two
- * refills of netfront's
+ * Packets that a guest must take before it may let others wait for stall_timeout once more. Not
+ * buffers, of which one packet may need 17: what waits for it is counted in packets.
  */
 #define NETBACK_RX_PROGRESS	128
 
@@ -118,7 +118,7 @@ static void put_responses(struct netback_queue *q, const struct sk_buff *skb, u1
 	}
 	/* Its slots are free for new buffers: two rings of one size. */
 	q->rx.req.mine += nr;
-	q->rx_taken += nr;
+	q->rx_taken++;
 }
 
 /* Responses become visible. Return: to be notified. */
@@ -337,6 +337,11 @@ static void rx_stall(struct work_struct *work)
 	__netif_tx_lock_bh(q->txq);
 	if (q->rx_live && !q->rx_stalled && netif_tx_queue_stopped(q->txq)) {
 		end_wait(q);
+		if (q->rx_waited < READ_ONCE(stall_timeout) * HZ) {
+			/* It was woken and stopped again while we waited for the lock. */
+			start_wait(q);
+			goto out;
+		}
 		if (q->rx_skb || pvhv_ring_items(&q->rx.req) < q->rx_needed) {
 			q->rx_stalled = true;
 			q->stats.rx_stalled++;
@@ -346,6 +351,7 @@ static void rx_stall(struct work_struct *work)
 		/* What waits is dropped, or there are buffers that the guest has not told of. */
 		netif_tx_wake_queue(q->txq);
 	}
+out:
 	__netif_tx_unlock_bh(q->txq);
 }
 

@@ -71,7 +71,7 @@ struct netback_stats {
  * @rx_stalled:	the guest takes nothing: drop
  * @rx_needed:	buffers for which the queue waits
  * @rx_since:	when it was stopped last; jiffies
- * @rx_waited:	jiffies that it was stopped for while @rx_taken buffers were taken
+ * @rx_waited:	jiffies that it was stopped for while @rx_taken packets were taken
  * @rx_taken:	see NETBACK_RX_PROGRESS
  * @rx_work:	copies with sleeping
  * @rx_stall:	runs when the queue has been stopped for too long
