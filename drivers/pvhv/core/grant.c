@@ -433,8 +433,8 @@ long pvhv_hc_grant_copy(struct pvhv_vcpu *v, const u64 *a)
 
 /*
  * Every mapped page holds its table, so that the number of this cache's objects tells
- * whether a page of any guest is still in use: one that is forgotten is a complaint of the
- * cache when the module is unloaded.
+ * whether a page of any guest is still in use. Unless it is merged with another cache
+ * (slab_nomerge), one that is forgotten is a complaint when the module is unloaded.
  */
 static struct kmem_cache *table_cache;
 
