@@ -116,6 +116,7 @@ check-quick: setup
 check-bochs: module guest
 	@scripts/setup base bochs
 	@$(TESTING)/bochs/run
+	@$(TESTING)/bochs/run --cpus 2 smp smpcrash meanwhile
 
 # Debian's headers have another release's name in them, no System.map, without which
 # the kernel's Makefile does not call depmod, and no key to sign modules with.
