@@ -4,7 +4,6 @@
 # hosts: stock debug
 # long: debug
 # boot: badstate
-# light: yes
 # needs: guest test-modules
 # copy: build/test-modules:/root/modules
 # timeout: 2400

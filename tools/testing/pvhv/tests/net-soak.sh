@@ -32,7 +32,7 @@ in_guest 10 'for i in 1 2; do
 	n=$i
 	{ while [ ! -e /tmp/stop ]; do
 		netload transfer 10.9.0.2 7777 1000000 1000000 || echo failed >>/tmp/failed
-		sleep $((n % 3)); n=$((n + i))
+		sleep $((1 + n % 5)); n=$((n + i))
 	done; } >/dev/null 2>&1 &
 done'
 bytes() { cat "/sys/class/net/$left/statistics/rx_bytes" "/sys/class/net/$right/statistics/rx_bytes"; }
