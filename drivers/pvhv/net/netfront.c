@@ -256,7 +256,10 @@ static void update(struct netfront *nf, const struct pvhv_props *p)
 		netif_carrier_off(nf->ndev);
 }
 
-/* The interface, as the first backend says */
+/*
+ * The interface, as the first backend says. Backends answer in any order: for names to be in
+ * that of the devices, each is asked for here, if nobody has it.
+ */
 static int register_interface(struct netfront *nf, const struct pvhv_props *p)
 {
 	u8 mac[ETH_ALEN];
@@ -269,7 +272,12 @@ static int register_interface(struct netfront *nf, const struct pvhv_props *p)
 	nf->ndev->mtu = clamp_t(u64, pvhv_prop_get(p, PVHV_NET_MTU, 0, ETH_DATA_LEN), ETH_MIN_MTU,
 				PVHV_NET_MAX_MTU);
 	nf->ndev->max_mtu = nf->ndev->mtu;
-	err = register_netdev(nf->ndev);
+	rtnl_lock();
+	snprintf(nf->ndev->name, IFNAMSIZ, "eth%u", nf->pdev->index);
+	if (__dev_get_by_name(dev_net(nf->ndev), nf->ndev->name))
+		strscpy(nf->ndev->name, "eth%d", IFNAMSIZ);
+	err = register_netdevice(nf->ndev);
+	rtnl_unlock();
 	nf->registered = !err;
 	return err;
 }
