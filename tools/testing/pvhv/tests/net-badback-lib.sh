@@ -7,8 +7,7 @@ rmmod pvhv-netback
 modprobe -r pvhv-blkback 2>/dev/null
 insmod "modules/$(uname -r)/pvhv-badnet.ko" || fail "no bad backend"
 parameters=/sys/module/pvhv_badnet/parameters
-gcc -static -O2 -Wall -o /tmp/hoard guest/hoard.c || fail "no compiler here"
-net_tools="$net_tools /tmp/hoard guest/badnet:root/badnet"
+net_tools="$net_tools guest/badnet:root/badnet"
 make_net_guest
 order_guest badnet --append 'quiet loglevel=4 pvhv_netfront.max_queues=2'
 in_guest 20 ". /root/badnet"

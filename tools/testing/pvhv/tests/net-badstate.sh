@@ -15,6 +15,8 @@
 . ./lib.sh
 . ./block-lib.sh
 . ./net-lib.sh
+gcc -static -O2 -Wall -o /tmp/hoard guest/hoard.c || fail "no compiler here"
+net_tools="$net_tools /tmp/hoard"
 . ./net-badback-lib.sh
 
 with_guest good 'small && large'
