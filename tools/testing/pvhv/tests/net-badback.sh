@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # run: vm
 # hosts: stock debug
-# boot: split
+# boot: badnet
 # needs: guest test-modules
 # copy: build/test-modules:/root/modules
 # timeout: 2400
