@@ -131,20 +131,27 @@ free_memory() {
 		/proc/meminfo /proc/zoneinfo
 }
 
+# What exists only with a domain or a device: "count name" lines.
+domain_counts() {
+	find /proc/[0-9]*/fd -lname '*pvhv*' 2>/dev/null | wc -l | sed 's/$/ files/'
+	pvhv check --json | grep -o '"domains": [0-9]*' | awk '{print $2, "domains"}'
+	awk '/^nr_foll_pin_acquired/ {n += $2} /^nr_foll_pin_released/ {n -= $2} END {print n, "pinned"}' /proc/vmstat
+	# objects of its own caches that are in use, the empty ones given back
+	for cache in /sys/kernel/slab/pvhv_* /sys/kernel/slab/netback_tx; do
+		# a merged one has objects of others
+		[ ! -e "$cache" ] || [ -L "$cache" ] && continue
+		echo 1 >"$cache/shrink"
+		echo "$(cut -d' ' -f1 "$cache/objects") ${cache##*/}"
+	done
+}
+
 # What a domain takes of the host and must give back: "count name" lines.
 host_counts() {
 	echo "$(free_memory) free"
 	grep -c pvhv /proc/vmallocinfo | sed 's/$/ vmalloc/'
-	awk '/^nr_foll_pin_acquired/ {n += $2} /^nr_foll_pin_released/ {n -= $2} END {print n, "pinned"}' /proc/vmstat
 	awk '$1 == "nr_page_table_pages" || $1 == "nr_kernel_stack" || $1 == "nr_mlock" {print $2, $1}' /proc/vmstat
 	awk '$1 == "pvhv" {print $3, "references"}' /proc/modules
-	find /proc/[0-9]*/fd -lname '*pvhv*' 2>/dev/null | wc -l | sed 's/$/ files/'
-	pvhv check --json | grep -o '"domains": [0-9]*' | awk '{print $2, "domains"}'
-	# objects of its own caches that are in use, the empty ones given back
-	for cache in /sys/kernel/slab/pvhv_*; do
-		echo 1 >"$cache/shrink"
-		[ -L "$cache" ] || echo "$(cut -d' ' -f1 "$cache/objects") ${cache##*/}"
-	done
+	domain_counts
 }
 
 # same_counts NAME BEFORE AFTER FREE: all equal up to a little noise, and not
@@ -165,20 +172,7 @@ same_counts() {
 		END { exit bad }' >/tmp/counts.diff && ok "$1" || not_ok "$1" "$(cat /tmp/counts.diff)"
 }
 
-# What exists only with a domain or a device: "count name" lines, of those there are.
-left_of_domains() {
-	{
-		for cache in /sys/kernel/slab/pvhv_* /sys/kernel/slab/netback_tx; do
-			# a merged one has objects of others
-			[ ! -e "$cache" ] || [ -L "$cache" ] && continue
-			echo 1 >"$cache/shrink"
-			echo "$(cut -d' ' -f1 "$cache/objects") ${cache##*/}"
-		done
-		awk '/^nr_foll_pin_acquired/ {n += $2} /^nr_foll_pin_released/ {n -= $2} END {print n, "pinned"}' /proc/vmstat
-		find /proc/[0-9]*/fd -lname '*pvhv*' 2>/dev/null | wc -l | sed 's/$/ files/'
-		pvhv check --json | grep -o '"domains": [0-9]*' | awk '{print $2, "domains"}'
-	} | grep -v '^0 '
-}
+left_of_domains() { domain_counts | grep -v '^0 '; }
 
 # nothing_left: a result, when all domains have ended. A page of a guest that is in use is
 # seen by its grant table, of which there is one for as long as any of its pages is used.
