@@ -248,24 +248,6 @@ static int badback_publish(struct badback *b, u32 state)
 	return err;
 }
 
-static int state_set(const char *text, const struct kernel_param *kp)
-{
-	struct badback *b;
-	u32 state;
-	int err = kstrtou32(text, 0, &state);
-
-	if (err)
-		return err;
-	mutex_lock(&badbacks_lock);
-	list_for_each_entry(b, &badbacks, list) {
-		mutex_lock(&b->control);
-		err = badback_publish(b, state);
-		mutex_unlock(&b->control);
-	}
-	mutex_unlock(&badbacks_lock);
-	return err;
-}
-
 static void disconnect(struct badback *b)
 {
 	bool was;
@@ -289,6 +271,8 @@ static void connect(struct badback *b)
 
 	if (IS_ERR(props))
 		return;
+	/* It may have begun anew unseen. */
+	disconnect(b);
 	err = pvhv_area_accept(&b->area, b->dev, 0, props, badback_event, b, 0);
 	kfree(props);
 	if (err)
@@ -304,11 +288,11 @@ static void connect(struct badback *b)
 	badback_event(b);
 }
 
-static void badback_changed(struct pvhv_device *dev)
+/* What this side has to say to the other's state. Called with b->control */
+static void badback_answer(struct badback *b)
 {
-	struct badback *b = dev_get_drvdata(&dev->dev);
+	struct pvhv_device *dev = b->dev;
 
-	mutex_lock(&b->control);
 	switch (dev->peer_state) {
 	case PVHV_DEV_INITIALISING:
 		disconnect(b);
@@ -328,7 +312,36 @@ static void badback_changed(struct pvhv_device *dev)
 	}
 	if (!(dev->flags & PVHV_DEV_ONLINE) && dev->state == PVHV_DEV_CONNECTED)
 		badback_publish(b, PVHV_DEV_CLOSING);
+}
+
+static void badback_changed(struct pvhv_device *dev)
+{
+	struct badback *b = dev_get_drvdata(&dev->dev);
+
+	mutex_lock(&b->control);
+	badback_answer(b);
 	mutex_unlock(&b->control);
+}
+
+static int state_set(const char *text, const struct kernel_param *kp)
+{
+	struct badback *b;
+	u32 state;
+	int err = kstrtou32(text, 0, &state);
+
+	if (err)
+		return err;
+	mutex_lock(&badbacks_lock);
+	list_for_each_entry(b, &badbacks, list) {
+		mutex_lock(&b->control);
+		err = badback_publish(b, state);
+		/* A frontend that is INITIALISING already will not say so again. */
+		if (!err && state == PVHV_DEV_CLOSED)
+			badback_answer(b);
+		mutex_unlock(&b->control);
+	}
+	mutex_unlock(&badbacks_lock);
+	return err;
 }
 
 static int badback_probe(struct pvhv_device *dev)

@@ -58,24 +58,6 @@ static int badnet_publish(struct badnet *b, u32 state)
 	return err;
 }
 
-static int state_set(const char *text, const struct kernel_param *kp)
-{
-	struct badnet *b;
-	u32 state;
-	int err = kstrtou32(text, 0, &state);
-
-	if (err)
-		return err;
-	mutex_lock(&badnet_devices_lock);
-	list_for_each_entry(b, &badnet_devices, list) {
-		mutex_lock(&b->control);
-		err = badnet_publish(b, state);
-		mutex_unlock(&b->control);
-	}
-	mutex_unlock(&badnet_devices_lock);
-	return err;
-}
-
 static void disconnect(struct badnet *b)
 {
 	unsigned int i;
@@ -110,6 +92,8 @@ static void connect(struct badnet *b)
 
 	if (IS_ERR(props))
 		return;
+	/* It may have begun anew unseen. */
+	disconnect(b);
 	nr = min_t(u64, pvhv_prop_get(props, PVHV_PROP_NR_QUEUES, 0, 1), MAX_QUEUES);
 	for (i = 0; i < nr; i++)
 		if (accept_queue(&b->q[i], i, props))
@@ -127,11 +111,11 @@ static void connect(struct badnet *b)
 		badnet_event(&b->q[i]);
 }
 
-static void badnet_changed(struct pvhv_device *dev)
+/* What this side has to say to the other's state. Called with b->control */
+static void badnet_answer(struct badnet *b)
 {
-	struct badnet *b = dev_get_drvdata(&dev->dev);
+	struct pvhv_device *dev = b->dev;
 
-	mutex_lock(&b->control);
 	switch (dev->peer_state) {
 	case PVHV_DEV_INITIALISING:
 		disconnect(b);
@@ -155,7 +139,36 @@ static void badnet_changed(struct pvhv_device *dev)
 	}
 	if (!(dev->flags & PVHV_DEV_ONLINE) && dev->state == PVHV_DEV_CONNECTED)
 		badnet_publish(b, PVHV_DEV_CLOSING);
+}
+
+static void badnet_changed(struct pvhv_device *dev)
+{
+	struct badnet *b = dev_get_drvdata(&dev->dev);
+
+	mutex_lock(&b->control);
+	badnet_answer(b);
 	mutex_unlock(&b->control);
+}
+
+static int state_set(const char *text, const struct kernel_param *kp)
+{
+	struct badnet *b;
+	u32 state;
+	int err = kstrtou32(text, 0, &state);
+
+	if (err)
+		return err;
+	mutex_lock(&badnet_devices_lock);
+	list_for_each_entry(b, &badnet_devices, list) {
+		mutex_lock(&b->control);
+		err = badnet_publish(b, state);
+		/* A frontend that is INITIALISING already will not say so again. */
+		if (!err && state == PVHV_DEV_CLOSED)
+			badnet_answer(b);
+		mutex_unlock(&b->control);
+	}
+	mutex_unlock(&badnet_devices_lock);
+	return err;
 }
 
 /* ---- an interface for the launcher, which is of no use ---- */
