@@ -5,6 +5,10 @@
  * Writers store a counter to one page without end. When a system call that took
  * their access away has returned, none of them may store there any more: what was
  * read once must stay. A TLB that was not flushed on another CPU shows as a change.
+ * Readers must not see what is in a page that has another owner now.
+ *
+ * smp_seconds=N in the environment, which is the kernel's command line for init and its
+ * children: each of these goes on for so long.
  */
 #define _GNU_SOURCE
 #include "test.h"
@@ -30,13 +34,26 @@ static pthread_t threads[MAX_THREADS];
 static unsigned int nr_threads;
 static bool stop;
 static u64 *page;		/* where the writers store, each its own word */
+static u64 end;			/* of a test, if it has had its rounds */
 static __thread sigjmp_buf again;
-static __thread bool writing;
+static __thread bool working;
+
+static void set_end(void)
+{
+	const char *seconds = getenv("smp_seconds");
+
+	end = now_ns() + (seconds ? atoi(seconds) : 0) * SECOND;
+}
+
+static bool goes_on(int round, int least)
+{
+	return round < least || now_ns() < end;
+}
 
 static void on_fault(int sig)
 {
-	if (writing)
-		siglongjmp(again, 1);
+	if (working)
+		siglongjmp(again, sig);
 	signal(sig, SIG_DFL);
 	raise(sig);
 }
@@ -46,13 +63,13 @@ static void *writer(void *arg)
 	volatile u64 *word = page + (uintptr_t)arg;
 
 	sigsetjmp(again, 0);
-	writing = true;
+	working = true;
 	for (u64 n = 1; !__atomic_load_n(&stop, __ATOMIC_RELAXED); n++)
 		*word = n;
 	return NULL;
 }
 
-static void start_writers(void)
+static void start_threads(void *(*fn)(void *))
 {
 	struct sigaction sa = { .sa_handler = on_fault, .sa_flags = SA_NODEFER };
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
@@ -62,13 +79,14 @@ static void start_writers(void)
 	stop = false;
 	nr_threads = cpus > MAX_THREADS ? MAX_THREADS : cpus;
 	for (uintptr_t i = 0; i < nr_threads; i++) {
-		int error = pthread_create(&threads[i], NULL, writer, (void *)i);
+		int error = pthread_create(&threads[i], NULL, fn, (void *)i);
 
 		check(!error, "pthread_create: %s", strerror(error));
 	}
+	set_end();
 }
 
-static void stop_writers(void)
+static void stop_threads(void)
 {
 	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
 	for (unsigned int i = 0; i < nr_threads; i++)
@@ -114,14 +132,14 @@ static void by_mprotect(void)
 	int used = 0;
 
 	page = map_at(NULL, -1, 0);
-	start_writers();
-	for (int round = 0; round < ROUNDS; round++) {
+	start_threads(writer);
+	for (int round = 0; goes_on(round, ROUNDS); round++) {
 		let_write(round);
 		must(mprotect(page, PAGE, PROT_READ), "mprotect");
 		used += frozen("mprotect", round, page);
 		must(mprotect(page, PAGE, PROT_READ | PROT_WRITE), "mprotect");
 	}
-	stop_writers();
+	stop_threads();
 	check(used > ROUNDS / 8, "writers were there in %d rounds only", used);
 }
 
@@ -134,13 +152,13 @@ static void by_mmap(void)
 	must(ftruncate(fd, 2 * PAGE), "ftruncate");
 	file = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	page = map_at(NULL, fd, 0);
-	start_writers();
-	for (int round = 0; round < ROUNDS; round++) {
+	start_threads(writer);
+	for (int round = 0; goes_on(round, ROUNDS); round++) {
 		let_write(round);
 		check(map_at(page, fd, round % 2 ? 0 : PAGE) == page, "mmap: %s", strerror(errno));
 		used += frozen("mmap", round, file + (round % 2 ? PAGE / 8 : 0));
 	}
-	stop_writers();
+	stop_threads();
 	check(used > ROUNDS / 8, "writers were there in %d rounds only", used);
 }
 
@@ -151,8 +169,8 @@ static void by_mremap(void)
 
 	home = map_at(NULL, -1, 0);
 	page = home;
-	start_writers();
-	for (int round = 0; round < ROUNDS; round++) {
+	start_threads(writer);
+	for (int round = 0; goes_on(round, ROUNDS); round++) {
 		let_write(round);
 		check(mremap(home, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, there) == there,
 		      "mremap: %s", strerror(errno));
@@ -160,7 +178,7 @@ static void by_mremap(void)
 		check(mremap(there, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, home) == home,
 		      "mremap: %s", strerror(errno));
 	}
-	stop_writers();
+	stop_threads();
 	check(used > ROUNDS / 8, "writers were there in %d rounds only", used);
 }
 
@@ -168,8 +186,8 @@ static void by_mremap(void)
 static void by_fork(void)
 {
 	page = map_at(NULL, -1, 0);
-	start_writers();
-	for (int round = 0; round < ROUNDS / 10; round++) {
+	start_threads(writer);
+	for (int round = 0; goes_on(round, ROUNDS / 10); round++) {
 		pid_t pid = must(fork(), "fork");
 
 		if (!pid) {
@@ -178,7 +196,104 @@ static void by_fork(void)
 		}
 		must_exit(pid, 0, "child");
 	}
-	stop_writers();
+	stop_threads();
+}
+
+/*
+ * Pages are put at a place that is theirs alone, so that all tables above it come and go
+ * with them, and are unmapped. They are free then, and what is allocated next gets them.
+ */
+#define PLACE		((char *)0x40000000)
+#define MANY		64	/* pages, more than Linux flushes one by one */
+#define OURS		0x5a000000u
+#define OTHERS		0xee	/* in each byte */
+
+enum { COMING, THERE, GOING, GONE };
+
+static u32 state;		/* 4 * round + one of these */
+static u32 faults_seen[MAX_THREADS], reads_done[MAX_THREADS];
+
+static size_t size_of(u32 round)
+{
+	return round % 2 ? MANY * PAGE : PAGE;
+}
+
+static void *reader(void *arg)
+{
+	uintptr_t id = (uintptr_t)arg;
+	volatile u32 before = COMING, n = 0;
+	u32 value;
+	int sig;
+
+	sig = sigsetjmp(again, 0);
+	if (sig) {
+		check(sig == SIGSEGV, "munmap, round %u: %s", before / 4, strsignal(sig));
+		check(before % 4 != THERE || __atomic_load_n(&state, __ATOMIC_SEQ_CST) != before,
+		      "munmap, round %u: a page that is there is not", before / 4);
+		faults_seen[id]++;
+	}
+	working = true;
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
+		size_t offset = n++ * PAGE % size_of(__atomic_load_n(&state, __ATOMIC_RELAXED) / 4);
+
+		before = __atomic_load_n(&state, __ATOMIC_SEQ_CST);
+		if (offset >= size_of(before / 4))
+			continue;
+		value = *(volatile u32 *)(PLACE + offset + id * sizeof(value));
+		check((value & 0xff000000) == OURS, "munmap, round %u: %#x is somebody else's",
+		      before / 4, value);
+		if (__atomic_load_n(&state, __ATOMIC_SEQ_CST) != before)
+			continue;
+		check(before % 4 != GONE, "munmap, round %u: %#x read afterwards", before / 4, value);
+		check(before % 4 != THERE || value == (OURS | before / 4),
+		      "munmap, round %u: %#x is older", before / 4, value);
+		reads_done[id]++;
+	}
+	return NULL;
+}
+
+static void set_state(u32 round, u32 what)
+{
+	__atomic_store_n(&state, round * 4 + what, __ATOMIC_SEQ_CST);
+}
+
+static void by_munmap(void)
+{
+	u32 faults = 0, reads = 0;
+
+	start_threads(reader);
+	for (int round = 0; goes_on(round, ROUNDS); round++) {
+		size_t size = size_of(round);
+		char *p = must_map(mmap(NULL, size, PROT_READ | PROT_WRITE,
+					MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), "mmap");
+
+		set_state(round, COMING);
+		for (size_t i = 0; i < size / sizeof(u32); i += i % 1024 < MAX_THREADS ? 1 : 1008)
+			((u32 *)p)[i] = OURS | round;
+		/* the tables above stay in some rounds */
+		if (round % 4 == 0)
+			check(map_at(PLACE + MIB, -1, 0) == (void *)(PLACE + MIB), "mmap: %s",
+			      strerror(errno));
+		check(mremap(p, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, PLACE) == PLACE,
+		      "mremap: %s", strerror(errno));
+		set_state(round, THERE);
+		let_write(round);
+		set_state(round, GOING);
+		must(munmap(PLACE, size), "munmap");
+		set_state(round, GONE);
+		p = must_map(mmap(NULL, size, PROT_READ | PROT_WRITE,
+				  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), "mmap");
+		memset(p, OTHERS, size);
+		must(munmap(p, size), "munmap");
+		if (round % 4 == 1)
+			must(munmap(PLACE + MIB, PAGE), "munmap");
+	}
+	stop_threads();
+	for (unsigned int i = 0; i < nr_threads; i++) {
+		faults += faults_seen[i];
+		reads += reads_done[i];
+	}
+	check(reads > ROUNDS && faults > ROUNDS / 8, "%u reads, %u faults only", reads, faults);
 }
 
 /* What was read of the clock happened before what is read afterwards, on any CPU. */
@@ -188,7 +303,7 @@ static void *clock_reader(void *arg)
 {
 	struct timespec ts;
 
-	for (int i = 0; i < 100000; i++) {
+	for (int i = 0; goes_on(i, 100000); i++) {
 		u64 before = __atomic_load_n(&last_time, __ATOMIC_SEQ_CST), now;
 
 		clock_gettime((uintptr_t)arg, &ts);
@@ -207,6 +322,7 @@ static void clock_monotonic(void)
 
 	for (unsigned int c = 0; c < 2; c++) {
 		last_time = 0;
+		set_end();
 		nr_threads = cpus > MAX_THREADS ? MAX_THREADS : cpus;
 		for (unsigned int i = 0; i < nr_threads; i++) {
 			int error = pthread_create(&threads[i], NULL, clock_reader,
@@ -281,6 +397,7 @@ const struct test tests[] = {
 	{ "mprotect", by_mprotect },
 	{ "mmap", by_mmap },
 	{ "mremap", by_mremap },
+	{ "munmap", by_munmap },
 	{ "fork", by_fork },
 	{ "clock-monotonic", clock_monotonic },
 	{ "stolen", stolen },

@@ -15,7 +15,8 @@
 . ./block-lib.sh
 use_guest programs/tests.cpio
 for cpus in 2 4 8; do
-	run_guest smp-$cpus 900 --cpus $cpus --append 'quiet loglevel=1 tests=smp,threads,signals'
+	run_guest smp-$cpus 900 --cpus $cpus \
+		--append 'quiet loglevel=1 tests=smp,threads,signals smp_seconds=2'
 done
 make_guest guest/hotplug programs/verify tables/smp:tests/smp
 run_guest hotplug 400 --cpus 2,max=4 --append 'quiet loglevel=1'
