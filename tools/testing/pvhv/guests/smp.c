@@ -200,6 +200,50 @@ TEST(hlt_with_interrupts_off)
 	check_eq(count[1], 2, "what the vCPU has done after a kick");
 }
 
+static void stays(u64 id)
+{
+	while (!stop)
+		count[id]++;
+	count[id] = ~0UL;
+	down();
+}
+
+static volatile long result_of_3;
+
+static void starts_boot_vcpu(u64 id)
+{
+	result_of_3 = up(0, once, 0);
+	count[id] = 1;
+	while (!stop)
+		hc_yield();
+	count[id] = ~0UL;
+	down();
+}
+
+/* One that never leaves the guest, one that waits, the boot vCPU: they go on where they are. */
+TEST(starts_of_what_runs)
+{
+	u64 n, end, i;
+
+	reset();
+	if (!must_up(1, stays, 1) || !must_up(2, waits, 2) || !must_up(3, starts_boot_vcpu, 3))
+		return;
+	if (!all_reach(1))
+		return;
+	check_eq(result_of_3, -PVHV_EBUSY, "starting vCPU 0 from vCPU 3");
+	for (i = 0; i < 1000; i++)
+		if (!check_eq(up(1, once, 1), -PVHV_EBUSY, "starting vCPU 1, which runs") ||
+		    !check_eq(up(2, once, 2), -PVHV_EBUSY, "starting vCPU 2, which waits"))
+			break;
+	n = count[1];
+	for (end = now() + 20 * SECOND; count[1] == n && now() < end;)
+		hc_yield();
+	check(count[1] > n, "vCPU 1 has stopped at %lu", n);
+	stop = true;
+	check_eq(hypercall1(PVHV_HC_KICK, 2), 0, "KICK");
+	all_reach(~0UL);
+}
+
 static struct cpu *this_cpu(void)
 {
 	struct cpu *c;
