@@ -6,6 +6,7 @@
  *	migrate		its threads between CPUs
  *	stop		SIGSTOP and SIGCONT
  *	ptrace		stop its threads as a debugger does
+ *	hold		stop one of its vCPUs for a while, as a debugger does; the others run
  *	pageout		write pages of its largest mapping out to the swap
  *	collapse	make huge pages of its largest mapping
  */
@@ -35,7 +36,22 @@ static pid_t threads[MAX_THREADS];
 static int nr_threads;
 static unsigned long times;
 
-static void find_threads(void)
+static bool is_vcpu(pid_t tid)
+{
+	char path[64], name[32] = "";
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/comm", pid, tid);
+	f = fopen(path, "r");
+	if (!f)
+		return false;
+	if (!fgets(name, sizeof(name), f))
+		name[0] = 0;
+	fclose(f);
+	return !strncmp(name, "pvhv-vcpu", 9);
+}
+
+static void find_threads(bool only_vcpus)
 {
 	struct dirent *d;
 	char path[64];
@@ -45,7 +61,7 @@ static void find_threads(void)
 	dir = opendir(path);
 	nr_threads = 0;
 	while (dir && (d = readdir(dir)) && nr_threads < MAX_THREADS)
-		if (d->d_name[0] != '.')
+		if (d->d_name[0] != '.' && (!only_vcpus || is_vcpu(atoi(d->d_name))))
 			threads[nr_threads++] = atoi(d->d_name);
 	if (dir)
 		closedir(dir);
@@ -61,7 +77,7 @@ static void migrate(void)
 	int cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	cpu_set_t set;
 
-	find_threads();
+	find_threads(false);
 	for (int i = 0; i < nr_threads; i++) {
 		CPU_ZERO(&set);
 		CPU_SET(rand() % cpus, &set);
@@ -81,28 +97,31 @@ static void stop(void)
 	pause_us(10000);
 }
 
-static void seize(void)
+/* Some thread, a vCPU's if it is @held for long: so long that others notice */
+static void interrupt(bool held)
 {
-	find_threads();
-	for (int i = 0; i < nr_threads; i++)
-		if (ptrace(PTRACE_SEIZE, threads[i], 0, 0))
-			perror("PTRACE_SEIZE");
-}
-
-static void interrupt(void)
-{
-	pid_t tid = threads[rand() % nr_threads];
 	int status, sig;
+	pid_t tid;
 
-	if (ptrace(PTRACE_INTERRUPT, tid, 0, 0) || waitpid(tid, &status, __WALL) != tid)
+	find_threads(held);
+	if (!nr_threads) {
+		pause_us(10000);
+		return;
+	}
+	tid = threads[rand() % nr_threads];
+	/* One at a time: those that have ended wait for us, and their process for them. */
+	if (ptrace(PTRACE_SEIZE, tid, 0, 0) || ptrace(PTRACE_INTERRUPT, tid, 0, 0) ||
+	    waitpid(tid, &status, __WALL) != tid)
 		return;
 	if (WIFSTOPPED(status)) {
+		if (held)
+			pause_us(60000);
 		/* a signal of its own, or the stop that was asked for */
 		sig = status >> 16 ? 0 : WSTOPSIG(status);
-		ptrace(PTRACE_CONT, tid, 0, sig);
+		ptrace(PTRACE_DETACH, tid, 0, sig);
 	}
 	times++;
-	pause_us(2000);
+	pause_us(held ? 30000 : 2000);
 }
 
 /* Advice about a random part of guest RAM */
@@ -156,7 +175,6 @@ static void advise(int advice, size_t most)
 int main(int argc, char **argv)
 {
 	const char *how = argc == 3 ? argv[1] : "";
-	bool tracing = !strcmp(how, "ptrace");
 
 	pid = argc == 3 ? atoi(argv[2]) : 0;
 	if (pid <= 0) {
@@ -164,15 +182,15 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	srand(1);
-	if (tracing)
-		seize();
 	for (unsigned int i = 1; !kill(pid, 0); i++) {
 		if (!strcmp(how, "migrate"))
 			migrate();
 		else if (!strcmp(how, "stop"))
 			stop();
-		else if (tracing)
-			interrupt();
+		else if (!strcmp(how, "ptrace"))
+			interrupt(false);
+		else if (!strcmp(how, "hold"))
+			interrupt(true);
 		else if (!strcmp(how, "pageout"))
 			advise(MADV_PAGEOUT, 4 << 20);
 		else if (!strcmp(how, "collapse"))
