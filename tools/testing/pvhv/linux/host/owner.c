@@ -8,7 +8,10 @@
 #include <fcntl.h>
 #include <linux/pvhv.h>
 #include <pvhv/device.h>
+#include <pvhv/hypercall.h>
+#include <pvhv/vcpu_page.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -18,6 +21,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -315,6 +319,276 @@ static void memory_race(void)
 	result("memory-race", times > 10 ? NULL : "only %u domains", times);
 }
 
+/*
+ * A guest of a few instructions, in kernel mode. RBX: a counter, RBP: where it believes its vCPU
+ * page to be, R12: gpa of its registration, R13: register again in each turn?, R14: gpa of the
+ * start of vCPU 1, or 0. Interrupts come by the timer: all fields of the page are used.
+ */
+asm(".pushsection .rodata\n"
+    "guest_code:\n"
+    "	call	1f\n"
+    "	test	%r14, %r14\n"
+    "	jz	turn\n"
+    "	mov	$28, %eax\n"		/* VCPU_UP */
+    "	mov	$1, %edi\n"
+    "	mov	%r14, %rsi\n"
+    "	syscall\n"
+    "	mov	%rbx, %rdi\n"
+    "guest_spin:\n"
+    "	incq	(%rdi)\n"
+    "	jmp	guest_spin\n"
+    "turn:\n"
+    "	mov	$24, %eax\n"		/* CPUID */
+    "	xor	%edi, %edi\n"
+    "	xor	%esi, %esi\n"
+    "	syscall\n"
+    "	movl	$1, 4(%rbp)\n"		/* one hint, of whatever */
+    "	mov	$6, %eax\n"		/* SYNC_HINTS */
+    "	syscall\n"
+    "	cli\n"
+    "	mov	$10, %eax\n"		/* SET_TIMER, to a time that is past */
+    "	mov	$1, %edi\n"
+    "	syscall\n"
+    "	mov	$8, %eax\n"		/* HALT */
+    "	syscall\n"
+    "	incq	(%rbx)\n"
+    "	test	%r13, %r13\n"
+    "	jz	turn\n"
+    "	call	1f\n"
+    "	jmp	turn\n"
+    "1:	mov	$1, %eax\n"		/* VCPU_SETUP */
+    "	mov	%r12, %rdi\n"
+    "	syscall\n"
+    "	ret\n"
+    "guest_event:\n"
+    "	movb	$0, 2(%rbp)\n"		/* in_delivery */
+    "	syscall\n"
+    "guest_return:\n"
+    "guest_end:\n"
+    ".popsection\n");
+extern const char guest_code[], guest_spin[], guest_event[], guest_return[], guest_end[];
+
+/* Its pages, by number: gpa, and address above GUEST_BASE */
+enum { ROOT = 1, PUD, PMD, PTE, CODE, SETUP, VCPU_PAGE, COUNTERS, OTHER, STACK, GUEST_PAGES };
+
+#define PAGE		4096UL
+#define GUEST_BASE	0xffffffff80000000UL
+#define ADDRESS(page)	(GUEST_BASE + (page) * PAGE)
+
+struct runner {
+	int vcpu;
+	pid_t tid;
+	pthread_t thread;
+};
+
+struct guest {
+	int domain;
+	char *ram;
+	struct runner runner[2];
+};
+
+static void *page_of(const struct guest *g, int page)
+{
+	return g->ram + page * PAGE;
+}
+
+static uint64_t address_of(const char *symbol)
+{
+	return ADDRESS(CODE) + (symbol - guest_code);
+}
+
+static uint64_t counter(const struct guest *g, int i)
+{
+	return ((volatile uint64_t *)page_of(g, COUNTERS))[i];
+}
+
+static void *run_vcpu(void *arg)
+{
+	struct pvhv_run run = { 0 };
+	struct runner *r = arg;
+
+	r->tid = syscall(SYS_gettid);
+	while (ioctl(r->vcpu, PVHV_RUN, &run) < 0 && errno == EINTR)
+		;
+	return NULL;
+}
+
+static void start_guest(struct guest *g, bool touches, bool registers, bool two)
+{
+	struct pvhv_vcpu_setup setup = {
+		.page_gpa = VCPU_PAGE * PAGE, .entry_syscall = address_of(guest_event),
+		.entry_event_user = address_of(guest_event),
+		.entry_event_kernel = address_of(guest_event),
+		.entry_double_fault = address_of(guest_event), .df_stack = ADDRESS(GUEST_PAGES),
+		/* only one of them is used */
+		.ret_user_sysret = GUEST_BASE, .ret_user_iret = GUEST_BASE,
+		.ret_kernel = address_of(guest_return),
+	};
+	struct pvhv_vcpu_start up = {
+		.rip = address_of(guest_spin), .arg = ADDRESS(COUNTERS) + 8, .cr3 = ROOT * PAGE,
+	};
+	struct pvhv_vcpu_regs regs = {
+		.cs = 0x33, .ss = 0x2b, .rip = ADDRESS(CODE), .rsp = ADDRESS(GUEST_PAGES),
+		.cr3 = ROOT * PAGE, .rbx = ADDRESS(COUNTERS),
+		.rbp = ADDRESS(touches ? VCPU_PAGE : OTHER), .r12 = SETUP * PAGE,
+		.r13 = registers, .r14 = two ? SETUP * PAGE + 512 : 0,
+	};
+
+	g->ram = map(MIB);
+	g->domain = make_domain();
+	for (int i = 0; i < 2; i++)
+		g->runner[i].vcpu = ioctl(g->domain, PVHV_CREATE_VCPU, i);
+	((uint64_t *)page_of(g, ROOT))[511] = PUD * PAGE | 0x63;
+	((uint64_t *)page_of(g, PUD))[510] = PMD * PAGE | 0x63;
+	((uint64_t *)page_of(g, PMD))[0] = PTE * PAGE | 0x63;
+	for (int i = 0; i < GUEST_PAGES; i++)
+		((uint64_t *)page_of(g, PTE))[i] = i * PAGE | 0x63;
+	memcpy(page_of(g, CODE), guest_code, guest_end - guest_code);
+	memcpy(page_of(g, SETUP), &setup, sizeof(setup));
+	memcpy((char *)page_of(g, SETUP) + 512, &up, sizeof(up));
+	if (set_memory(g->domain, 0, 0, MIB, g->ram) ||
+	    ioctl(g->runner[0].vcpu, PVHV_SET_REGS, &regs)) {
+		result("guest", "%s", strerror(errno));
+		exit(1);
+	}
+	for (int i = 0; i < 2; i++)
+		pthread_create(&g->runner[i].thread, NULL, run_vcpu, &g->runner[i]);
+}
+
+/* For a long time: a loaded machine is no failure */
+static bool counts_on(const struct guest *g, int i, uint64_t more)
+{
+	uint64_t from = counter(g, i);
+	time_t end = time(NULL) + 30;
+
+	while (counter(g, i) - from < more && time(NULL) < end)
+		usleep(1000);
+	return counter(g, i) - from >= more;
+}
+
+static struct pvhv_state state_of(int domain)
+{
+	struct pvhv_state state = { 0 };
+
+	ioctl(domain, PVHV_GET_STATE, &state);
+	return state;
+}
+
+/* vCPU 1 waits to be started, and has to end as well. */
+static struct pvhv_state end_guest(struct guest *g)
+{
+	struct pvhv_state state;
+
+	ioctl(g->domain, PVHV_CONTROL, PVHV_CONTROL_KILL);
+	for (int i = 0; i < 2; i++) {
+		pthread_join(g->runner[i].thread, NULL);
+		close(g->runner[i].vcpu);
+	}
+	state = state_of(g->domain);
+	close(g->domain);
+	munmap(g->ram, MIB);
+	return state;
+}
+
+/* The page of a vCPU is dropped again and again: it has another one, which it may register. */
+static void vcpu_page_dropped(bool registers)
+{
+	const char *name = registers ? "page-dropped-registered" : "page-dropped";
+	struct pvhv_state state;
+	struct guest g;
+	int i;
+
+	start_guest(&g, true, registers, false);
+	for (i = 0; i < 2000; i++) {
+		if (madvise(page_of(&g, VCPU_PAGE), PAGE, MADV_DONTNEED))
+			break;
+		if (i % 16 == 0 && !counts_on(&g, 0, 1))
+			break;
+	}
+	state = state_of(g.domain);
+	if (i == 2000 && state.state == PVHV_STATE_RUNNING && counts_on(&g, 0, 100))
+		state = end_guest(&g);
+	else
+		end_guest(&g);
+	result(name, state.state == PVHV_STATE_KILLED ? NULL :
+	       "after %d times: state %u, %s", i, state.state, state.message);
+}
+
+/*
+ * It is gone for good: the module still has what it was told of, which the guest cannot see any
+ * more. A guest that wants to ends, as without any other page.
+ */
+static void vcpu_page_unmapped(bool touches)
+{
+	const char *name = touches ? "page-unmapped-touched" : "page-unmapped";
+	struct pvhv_state state = { 0 };
+	bool good = true;
+	struct guest g;
+
+	for (int i = 0; good && i < 20; i++) {
+		time_t end = time(NULL) + 30;
+
+		start_guest(&g, touches, i % 2, false);
+		good = counts_on(&g, 0, 1 + i);
+		munmap(page_of(&g, VCPU_PAGE), PAGE);
+		if (touches) {
+			while (state_of(g.domain).state == PVHV_STATE_RUNNING && time(NULL) < end)
+				usleep(1000);
+			state = end_guest(&g);
+			good &= state.state == PVHV_STATE_CRASHED &&
+				state.crash == PVHV_CRASH_MEMORY;
+		} else {
+			good &= counts_on(&g, 0, 50);
+			state = end_guest(&g);
+			good &= state.state == PVHV_STATE_KILLED;
+		}
+	}
+	result(name, good ? NULL : "state %u, crash %u, %s", state.state, state.crash,
+	       state.message);
+}
+
+/*
+ * SIGKILL of the thread of a vCPU that does not leave the guest: its process ends, and the domain
+ * with it, though somebody else has a descriptor.
+ */
+static void killed_thread(int which)
+{
+	static const char * const names[] = { "kill-vcpu-0", "kill-vcpu-1", "kill-main-thread" };
+	struct pvhv_state state = { 0 };
+	int pipes[2], status = 0, pidfd, domain;
+	struct guest g;
+	pid_t pid;
+
+	if (pipe(pipes))
+		return result(names[which], "pipe: %s", strerror(errno));
+	pid = fork();
+	if (!pid) {
+		start_guest(&g, true, false, true);
+		if (counts_on(&g, 0, 1000) && counts_on(&g, 1, 1000) &&
+		    write(pipes[1], &g, sizeof(g)) == sizeof(g))
+			pause();
+		_exit(1);
+	}
+	close(pipes[1]);
+	if (read(pipes[0], &g, sizeof(g)) != sizeof(g))
+		return result(names[which], "its guest does not run");
+	close(pipes[0]);
+	pidfd = syscall(SYS_pidfd_open, pid, 0);
+	domain = syscall(SYS_pidfd_getfd, pidfd, g.domain, 0);
+	state = state_of(domain);
+	if (state.state != PVHV_STATE_RUNNING || state.vcpus_up != 3)
+		result(names[which], "state %u before", state.state);
+	if (syscall(SYS_tgkill, pid, which < 2 ? g.runner[which].tid : pid, SIGKILL))
+		result(names[which], "tgkill: %s", strerror(errno));
+	waitpid(pid, &status, 0);
+	state = state_of(domain);
+	result(names[which], WIFSIGNALED(status) && state.state == PVHV_STATE_KILLED &&
+	       !strcmp(state.message, "its process has ended") ? NULL :
+	       "status %#x, state %u, %s", status, state.state, state.message);
+	close(domain);
+	close(pidfd);
+}
+
 int main(void)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
@@ -330,5 +604,11 @@ int main(void)
 	features();
 	disks();
 	memory_race();
+	vcpu_page_dropped(false);
+	vcpu_page_dropped(true);
+	vcpu_page_unmapped(false);
+	vcpu_page_unmapped(true);
+	for (int i = 0; i < 3; i++)
+		killed_thread(i);
 	return !!failures;
 }
