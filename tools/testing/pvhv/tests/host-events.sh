@@ -11,7 +11,7 @@
 # moved, stopped, traced and signalled, NMIs arrive.
 . ./lib.sh
 make_guest guest/busy programs/verify tables/fpu:tests/fpu tables/signals:tests/signals \
-	tables/entries:tests/entries tables/segments-32:tests/segments-32
+	tables/entries:tests/entries tables/segments-32:tests/segments-32 tables/smp:tests/smp
 
 # results NAME TIMES LEAST: of the guest NAME, which something was done to
 results() {
@@ -36,10 +36,12 @@ during() {
 	results "$1" $times "$2"
 }
 
-# disturbed NAME LEAST PROGRAMS HOW: by linux/host/disturb.c
+# disturbed NAME LEAST PROGRAMS HOW [OPTION]...: by linux/host/disturb.c
 disturbed() {
-	start_guest "$1" --append "quiet loglevel=1 busy=$3"
-	results "$1" "$(programs/disturb "$4" "$guest_pid")" "$2"
+	name=$1 least=$2 programs=$3 how=$4
+	shift 4
+	start_guest "$name" --append "quiet loglevel=1 smp_seconds=5 busy=$programs" "$@"
+	results "$name" "$(programs/disturb "$how" "$guest_pid")" "$least"
 }
 
 # the guest must get something done in between
@@ -59,6 +61,8 @@ nmi() {
 }
 
 disturbed migrate 100 fpu,segments-32 migrate
+# each vCPU's clock is read on all CPUs of the host, against the other vCPU's
+disturbed clock 100 smp:clock-monotonic migrate --cpus 2
 disturbed ptrace 100 signals,entries ptrace
 during hotplug 5 fpu,entries hotplug
 
