@@ -9,6 +9,7 @@
  *
  *	BENCH begin tsc=N t=MS reps=N cpus=N kernel=RELEASE
  *	BENCH result NAME median=NS min=NS max=NS n=COUNT reps=NS,NS...
+ *	BENCH latency NAME n=COUNT min=NS median=NS p99=NS max=NS	(of what is waited for)
  *	BENCH sync NAME begin|end OPERATIONS	(with "sync")
  *	BENCH loop NAME				(with "loop=")
  *	BENCH stamp tsc=N			("bench stamp COMMAND...")

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -352,6 +353,64 @@ static uint64_t run_compute(unsigned long n)
 	return now_ns() - t;
 }
 
+/*
+ * How late a program hears of a timer of its own, on a machine with nothing else to do. Times
+ * are at random, so that a tick is met no more often than by chance.
+ */
+#define TIMER_RUN	150UL
+#define MAX_LATE	16384
+
+static uint64_t late[MAX_LATE];
+static unsigned int nr_late;
+
+static void setup_timer(void)
+{
+	prctl(PR_SET_TIMERSLACK, 1);
+}
+
+static uint64_t run_timer(unsigned long n)
+{
+	static uint32_t seed = 1;
+	bool counts = n == TIMER_RUN;	/* else it is to find out how many make a run */
+	uint64_t sum = 0;
+
+	while (n--) {
+		struct timespec ts;
+		uint64_t due, t;
+
+		seed = seed * 1664525 + 1013904223;
+		due = now_ns() + 200000 + (seed >> 8) % 800000;
+		ts.tv_sec = due / 1000000000;
+		ts.tv_nsec = due % 1000000000;
+		mark();
+		while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL))
+			;
+		t = now_ns() - due;
+		if (counts && nr_late < MAX_LATE)
+			late[nr_late++] = t;
+		sum += t;
+	}
+	return sum;
+}
+
+static int compare_late(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+static void cleanup_timer(void)
+{
+	if (!nr_late)
+		return;
+	qsort(late, nr_late, sizeof(*late), compare_late);
+	printf("BENCH latency timer n=%u min=%llu median=%llu p99=%llu max=%llu\n", nr_late,
+	       (unsigned long long)late[0], (unsigned long long)late[nr_late / 2],
+	       (unsigned long long)late[nr_late * 99ULL / 100],
+	       (unsigned long long)late[nr_late - 1]);
+}
+
 const struct op ops[] = {
 	{ "fresh", "first touch of guest RAM",
 	  .run = run_fault, .max = FRESH_PAGES, .once = true },
@@ -371,6 +430,8 @@ const struct op ops[] = {
 	{ "signal", "signal delivery", setup_signal, run_signal },
 	{ "read", "4 KiB read (tmpfs)", setup_file, run_read, cleanup_file },
 	{ "compute", "1000 turns of a loop", .run = run_compute },
+	{ "timer", "one-shot timer, how late",
+	  setup_timer, run_timer, cleanup_timer, .max = TIMER_RUN },
 	/* Only when named by ops= */
 	{ "smp-fault", "page fault, in two processes", .run = run_smp_fault,
 	  .max = 2 * FAULT_PAGES },
