@@ -376,7 +376,7 @@ static bool resync_tree(struct pvhv_mmu_op *op, struct pvhv_mmu_tree *tree, u64 
 	if (!*cursor)
 		/* In the kernel half any flush may be about tables, see resync_leaf(). */
 		flush_begin(tree, whole_tables || !tree->root);
-	rcu_read_lock();
+	rcu_read_lock_sched();
 	while (gva <= last && (t = pvhv_tree_next(tree, &gva)) && gva <= last) {
 		unsigned int i = 0, j = 511, before = op_work(op);
 
@@ -395,7 +395,7 @@ static bool resync_tree(struct pvhv_mmu_op *op, struct pvhv_mmu_tree *tree, u64 
 		if (!gva)
 			break;
 	}
-	rcu_read_unlock();
+	rcu_read_unlock_sched();
 	return more;
 }
 
@@ -533,12 +533,12 @@ static bool flush_few(struct pvhv_mmu *mmu, struct pvhv_root *root, struct pvhv_
 	flush_begin(tree, false);
 	if (unlikely(READ_ONCE(root->kuser)))
 		return false;
-	rcu_read_lock();
+	rcu_read_lock_sched();
 	t = pvhv_tree_leaf(tree, first);
 	if (t)
 		flush_leaf(&op, tree, t, first, root->cr3, pvhv_index(first, 1),
 			   pvhv_index(last, 1));
-	rcu_read_unlock();
+	rcu_read_unlock_sched();
 	root_advance(root, new_gen);
 	flush_note(fl, &op);
 	pvhv_op_finish(&op, true);

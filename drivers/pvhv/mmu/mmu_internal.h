@@ -45,7 +45,7 @@
  *    that touches the table checks the binding.
  * 6. Tables are reused at once, and freed by RCU, each always for the same
  *    level. Who has found one without a lock finds it to be of that level until
- *    rcu_read_unlock(), but maybe elsewhere: pvhv_leaf_is() tells, under its
+ *    rcu_read_unlock_sched(), but maybe elsewhere: pvhv_leaf_is() tells, under its
  *    lock. If it is elsewhere, then what was here has been unlinked since, empty.
  */
 #ifndef _PVHV_MMU_INTERNAL_H
@@ -287,7 +287,7 @@ static inline void pvhv_link_set(struct pvhv_mmu_table **link, struct pvhv_mmu_t
 
 /*
  * The L1 table of an address, NULL if there is none. Under the tree's lock, or
- * rcu_read_lock(), and then see rule 6.
+ * rcu_read_lock_sched(), and then see rule 6.
  */
 static inline struct pvhv_mmu_table *pvhv_tree_leaf(struct pvhv_mmu_tree *tree, u64 gva)
 {

@@ -322,7 +322,7 @@ static __always_inline int fill_leaf(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu 
 	struct pvhv_mmu_table *t;
 	int r = FILL_WALK;
 
-	rcu_read_lock();
+	rcu_read_lock_sched();
 	t = pvhv_tree_leaf(tree, gva);
 	if (likely(t)) {
 		spin_lock(&t->lock);
@@ -330,7 +330,7 @@ static __always_inline int fill_leaf(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu 
 			r = fill_bound(mmu, mv, tree, t, gva, access, out);
 		spin_unlock(&t->lock);
 	}
-	rcu_read_unlock();
+	rcu_read_unlock_sched();
 	return r;
 }
 
@@ -379,7 +379,7 @@ static int leaf_bind(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, struct pvhv
 
 	for (;; grown = true) {
 		r = 1;
-		rcu_read_lock();
+		rcu_read_lock_sched();
 		t = pvhv_tree_leaf(tree, gva);
 		if (t) {
 			spin_lock(&t->lock);
@@ -389,7 +389,7 @@ static int leaf_bind(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, struct pvhv
 				r = mark_and_bind(mmu, mv, tree, t, w, need, gfn);
 			spin_unlock(&t->lock);
 		}
-		rcu_read_unlock();
+		rcu_read_unlock_sched();
 		if (t || grown)
 			return r;
 		r = pvhv_tree_grow(mmu, mv, tree, gva);
@@ -638,7 +638,7 @@ static __always_inline int hint_leaf(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu 
 	struct pvhv_mmu_table *t;
 	int r = FILL_WALK;
 
-	rcu_read_lock();
+	rcu_read_lock_sched();
 	t = pvhv_tree_leaf(tree, gva);
 	if (likely(t)) {
 		spin_lock(&t->lock);
@@ -650,7 +650,7 @@ static __always_inline int hint_leaf(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu 
 		}
 		spin_unlock(&t->lock);
 	}
-	rcu_read_unlock();
+	rcu_read_unlock_sched();
 	return r;
 }
 

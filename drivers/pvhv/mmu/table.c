@@ -111,7 +111,7 @@ static unsigned int next_bit(const unsigned long *map, unsigned int size, unsign
 
 /**
  * pvhv_tree_next() - the first L1 table that maps an address or something above it
- * @tree:	where; its lock is held, or rcu_read_lock(), and then see rule 6
+ * @tree:	where; its lock is held, or rcu_read_lock_sched(), and then see rule 6
  * @gva:	the address; out: the first that the table maps
  *
  * Return: the table, or NULL.
