@@ -590,6 +590,36 @@ int pvhv_mmu_flush_range_step(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, u6
 						 new_gen, flags, fl) : 0;
 }
 
+/* One root of FLUSH_MM's */
+static bool flush_mm_root(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, struct pvhv_root *root,
+			  u64 first, u64 last, u64 new_gen, u64 flags, struct pvhv_mmu_flush *fl)
+{
+	bool more = false;
+
+	if (first || last != PVHV_USER_END - 1) {
+		more = flush_range(mmu, root, &mv->stats, first, last, new_gen, flags, fl);
+	} else if (fl->phase || fl->cursor || !new_gen || !pvhv_root_has_gen(root, new_gen)) {
+		more = pvhv_flush_step(mmu, root, &mv->stats, first, last, true, fl);
+		if (!more)
+			pvhv_root_reach(root, new_gen);
+	}
+	/* Also what was found as it should be, maybe since a moment ago only */
+	if (!more)
+		pvhv_mmu_host_flush_root(mmu, root);
+	return more;
+}
+
+/*
+ * The loaded root has the name, and no other root has: it needs no lock, for it
+ * stays while it is loaded. Asked once more after the flush: a root that comes after that
+ * maps nothing yet, and root_switch() sees to it that its walks are later.
+ */
+static bool root_is_only(const struct pvhv_mmu *mmu, const struct pvhv_root *root, u64 ctx_id)
+{
+	return root && root->ctx_id == ctx_id && !READ_ONCE(root->dead) &&
+	       !READ_ONCE(mmu->aliases);
+}
+
 /**
  * pvhv_mmu_flush_mm_step() - PVHV_HC_FLUSH_MM
  * @mmu:	the domain's MMU
@@ -611,9 +641,18 @@ int pvhv_mmu_flush_mm_step(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, u64 c
 {
 	u64 first = start & PAGE_MASK;
 	u64 last = end ? end - 1 : PVHV_USER_END - 1;
-	struct pvhv_root *root = pvhv_root_pin(mmu, ctx_id, fl->root_id);
+	struct pvhv_root *root = mv->root;
 	bool more;
 
+	if (!fl->root_id && root_is_only(mmu, root, ctx_id)) {
+		if (flush_mm_root(mmu, mv, root, first, last, new_gen, flags, fl))
+			return 1;
+		smp_mb();	/* pairs with root_switch() */
+		if (root_is_only(mmu, root, ctx_id))
+			return 0;
+	}
+
+	root = pvhv_root_pin(mmu, ctx_id, fl->root_id);
 	if (!root)
 		return 0;
 	if (fl->root_id != root->id) {
@@ -622,20 +661,9 @@ int pvhv_mmu_flush_mm_step(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, u64 c
 		fl->phase = 0;
 		fl->cursor = 0;
 	}
-	if (first || end) {
-		more = flush_range(mmu, root, &mv->stats, first, last, new_gen, flags, fl);
-	} else if (!fl->phase && !fl->cursor && new_gen && pvhv_root_has_gen(root, new_gen)) {
-		more = false;
-	} else {
-		more = pvhv_flush_step(mmu, root, &mv->stats, first, last, true, fl);
-		if (!more)
-			pvhv_root_reach(root, new_gen);
-	}
-	if (!more) {
-		/* Also what was found as it should be, maybe since a moment ago only */
-		pvhv_mmu_host_flush_root(mmu, root);
+	more = flush_mm_root(mmu, mv, root, first, last, new_gen, flags, fl);
+	if (!more)
 		fl->root_id++;
-	}
 	/* A name may have several page tables. */
 	return pvhv_root_unpin(mmu, root) || more;
 }

@@ -175,6 +175,7 @@ struct pvhv_mmu_cache {
  * @dead:		dropped roots that nobody has freed yet
  * @nr_roots:		length of @all
  * @next_root_id:	the next root's id
+ * @aliases:		there have been two roots of one name; read without the lock
  * @pool_lock:		protects @pool
  * @pool:		spare tables and roots of the domain
  * @pages:		pages allocated, spare ones included
@@ -201,13 +202,14 @@ struct pvhv_mmu {
 	u64 inval_first;
 	u64 inval_last;
 
-	spinlock_t roots_lock;	/* the next six, and users of roots */
+	spinlock_t roots_lock;	/* the next seven, and users of roots */
 	struct hlist_head roots[PVHV_MMU_ROOT_BUCKETS];
 	struct list_head idle;
 	struct list_head all;
 	struct list_head dead;
 	unsigned int nr_roots;
 	u64 next_root_id;
+	bool aliases;
 
 	spinlock_t pool_lock;	/* pool, old_stats */
 	struct pvhv_mmu_cache pool;

@@ -142,13 +142,17 @@ static struct hlist_head *root_bucket(struct pvhv_mmu *mmu, u64 ctx_id)
 	return &mmu->roots[hash_64(ctx_id, ilog2(PVHV_MMU_ROOT_BUCKETS))];
 }
 
-static struct pvhv_root *root_find(struct pvhv_mmu *mmu, u64 cr3, u64 ctx_id)
+/* *@alias: there are others of the name */
+static struct pvhv_root *root_find(struct pvhv_mmu *mmu, u64 cr3, u64 ctx_id, bool *alias)
 {
 	struct pvhv_root *root;
 
 	hlist_for_each_entry(root, root_bucket(mmu, ctx_id), hash) {
-		if (root->ctx_id == ctx_id && root->cr3 == cr3)
+		if (root->ctx_id != ctx_id)
+			continue;
+		if (root->cr3 == cr3)
 			return root;
+		*alias = true;
 	}
 	return NULL;
 }
@@ -210,6 +214,7 @@ static int root_switch(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, u64 cr3, 
 		       u64 gen, bool *fresh)
 {
 	struct pvhv_root *root, *old = mv->root;
+	bool alias = false;
 	int r = 0;
 
 	*fresh = false;
@@ -217,7 +222,7 @@ static int root_switch(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, u64 cr3, 
 		return 0;
 
 	spin_lock(&mmu->roots_lock);
-	root = ctx_id ? root_find(mmu, cr3, ctx_id) : mv->anon;
+	root = ctx_id ? root_find(mmu, cr3, ctx_id, &alias) : mv->anon;
 	if (root) {
 		if (ctx_id && !root->users++)
 			list_del_init(&root->list);
@@ -233,6 +238,14 @@ static int root_switch(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, u64 cr3, 
 			hlist_add_head(&root->hash, root_bucket(mmu, ctx_id));
 		else
 			mv->anon = root;
+		/* No guest does it that means well: so for the rest of the domain's life */
+		if (alias)
+			WRITE_ONCE(mmu->aliases, true);
+		/*
+		 * A flush that has not seen it, nor that the last root of the name is dead, is
+		 * older than the walks for this one; pairs with pvhv_mmu_flush_mm_step().
+		 */
+		smp_mb();
 		*fresh = true;
 	}
 	mv->root = root;

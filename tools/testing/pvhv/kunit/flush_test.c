@@ -192,6 +192,28 @@ static void flush_two_tables(struct kunit *test)
 	testvm_destroy(vm);
 }
 
+/* The name of what is loaded was dropped and given to another one, which is meant. */
+static void flush_reused_name(struct kunit *test)
+{
+	struct testvm *vm;
+	u64 cr3, other;
+
+	vm = process(test, &cr3, G_RW);
+	other = testvm_new_table(vm);
+	testvm_map_range(vm, other, USER_VA, DATA_GFN, 4, G_RW);
+	pvhv_mmu_mm_drop(&vm->mmu, CTX);
+	vm->v = &vm->mv[1];
+	KUNIT_ASSERT_EQ(test, 0, pvhv_mmu_topup(&vm->mmu, vm->v));
+	testvm_load(vm, other, CTX, 1);
+	EXPECT_OK(vm, USER_VA, UW);
+	set_range(vm, other, 0, 1, PT_W, 0);
+	vm->v = &vm->mv[0];
+	testvm_flush_mm(vm, CTX, USER_VA, USER_VA + PAGE_SIZE, 2, 0);
+	vm->v = &vm->mv[1];
+	EXPECT_HW(vm, USER_VA, UW, false);
+	testvm_destroy(vm);
+}
+
 /* Flushes of several vCPUs arrive in any order; when all have, a load has nothing to do. */
 static void flush_out_of_order(struct kunit *test)
 {
@@ -565,6 +587,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(flush_late),
 	KUNIT_CASE(flush_by_name),
 	KUNIT_CASE(flush_two_tables),
+	KUNIT_CASE(flush_reused_name),
 	KUNIT_CASE(flush_out_of_order),
 	KUNIT_CASE(flush_mprotect),
 	KUNIT_CASE(flush_exact_range),
