@@ -206,6 +206,11 @@ static void remove_work(struct work_struct *work)
 	rd->bus = NULL;
 	mutex_unlock(&registry_lock);
 	pvhv_bus_remove(bus);
+	if (rd->config.file) {
+		/* fput() closes it some jiffies later: who sees the device gone may use the file. */
+		__fput_sync(rd->config.file);
+		rd->config.file = NULL;
+	}
 	rdev_drop(rd);
 }
 
