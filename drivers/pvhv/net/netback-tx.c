@@ -8,7 +8,8 @@
  * packet's first bytes are copied, so that its headers can no longer change under
  * those who look at them; of a large one the rest goes into the skb as it is, the
  * guest's own pages. They stay mapped until the skb is freed or the stack makes
- * a copy, as it does before it gives an skb to a socket.
+ * a copy, as it does before it gives an skb to a socket. Our own copy costs less than its:
+ * as long as most packets go to sockets, only one of so many is tried without.
  *
  * What bounds that: zerocopy_max packets of a queue, then packets are copied; and
  * of skbs that wait somewhere, whoever keeps them: a queueing discipline has a limit, and a
@@ -39,6 +40,9 @@ MODULE_PARM_DESC(zerocopy_min, "Bytes of a packet from which on it is not copied
 #define NETBACK_TX_BACKLOG_BYTES (2 << 20)
 /* Jiffies that a call of the handler waits for the poll before it drops packets */
 #define NETBACK_TX_WAIT		DIV_ROUND_UP(HZ, 50)
+/* One of so many packets may be copied by the stack, else we copy; counted for so many packets */
+#define NETBACK_TX_TRY		64
+#define NETBACK_TX_PERIOD	1024
 /* Linear bytes at most: a packet in more fragments than an skb has is copied so far */
 #define NETBACK_TX_MAX_HEAD	(3 * PAGE_SIZE)
 /* A copied packet is linear up to this size; pages of this order are behind that */
@@ -52,6 +56,7 @@ MODULE_PARM_DESC(zerocopy_min, "Bytes of a packet from which on it is not copied
  * @id:		the frontend's
  * @nr:		fragments
  * @status:	for the response
+ * @orphaned:	the stack has made a copy
  * @maps:	of the fragments
  */
 struct netback_tx {
@@ -60,6 +65,7 @@ struct netback_tx {
 	u16 id;
 	u16 nr;
 	u16 status;
+	bool orphaned;
 	struct pvhv_map maps[PVHV_NET_MAX_FRAGS];
 };
 
@@ -106,6 +112,8 @@ static void netback_tx_done(struct sk_buff *skb, struct ubuf_info *ubuf, bool ze
 	struct netback_queue *q = tx->q;
 	unsigned long flags;
 
+	if (!zerocopy)
+		tx->orphaned = true;
 	if (!refcount_dec_and_test(&ubuf->refcnt))
 		return;
 	q->nb->pdev->tp->unmap(q->nb->pdev, tx->maps, tx->nr, false);
@@ -114,6 +122,8 @@ static void netback_tx_done(struct sk_buff *skb, struct ubuf_info *ubuf, bool ze
 	rcu_read_lock();
 	spin_lock_irqsave(&q->tx_lock, flags);
 	put_response(q, tx->id, tx->status);
+	q->tx_orphaned += tx->orphaned;
+	q->stats.tx_orphaned += tx->orphaned;
 	kmem_cache_free(netback_tx_cache, tx);
 	if (!q->tx_batch && push_responses(q))
 		pvhv_area_notify(&q->tx_area);
@@ -288,6 +298,18 @@ static bool backlog_wait(struct netback_queue *q)
 	return !backlog_full(q);
 }
 
+/* Do packets go where no copy is needed? A bridge or a card, not a socket. */
+static bool zerocopy_pays(struct netback_queue *q)
+{
+	if (++q->tx_tried == NETBACK_TX_PERIOD) {
+		q->tx_tried = 0;
+		spin_lock_irq(&q->tx_lock);
+		q->tx_orphaned = 0;
+		spin_unlock_irq(&q->tx_lock);
+	}
+	return READ_ONCE(q->tx_orphaned) <= q->tx_tried / NETBACK_TX_TRY;
+}
+
 /* One packet: an skb for the stack, or NULL and a response */
 static struct sk_buff *receive(struct netback_queue *q, const struct pvhv_net_packet *p,
 			       const struct pvhv_net_frag *frags)
@@ -313,6 +335,7 @@ static struct sk_buff *receive(struct netback_queue *q, const struct pvhv_net_pa
 	tx->q = q;
 	tx->id = p->id;
 	tx->nr = p->nr_frags;
+	tx->orphaned = false;
 	for (i = 0; i < tx->nr; i++)
 		tx->maps[i] = (struct pvhv_map) { .ref = frags[i].ref, .readonly = true };
 	tp->map(q->nb->pdev, tx->maps, tx->nr, false);
@@ -332,7 +355,7 @@ static struct sk_buff *receive(struct netback_queue *q, const struct pvhv_net_pa
 	flight = READ_ONCE(q->tx_flight);
 	head = zerocopy_head(frags, tx->nr);
 	zerocopy = len >= max_t(unsigned int, READ_ONCE(zerocopy_min), NETBACK_HEAD + 1) &&
-		head && head < len && flight < READ_ONCE(zerocopy_max);
+		head && head < len && flight < READ_ONCE(zerocopy_max) && zerocopy_pays(q);
 	if (zerocopy) {
 		spin_lock_irq(&q->tx_lock);
 		q->tx_flight++;

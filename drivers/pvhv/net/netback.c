@@ -94,9 +94,10 @@ static const struct {
 	char name[ETH_GSTRING_LEN];
 	size_t offset;
 } netback_stat[] = {
-	STAT(tx_zerocopy), STAT(tx_invalid), STAT(tx_dropped), STAT(tx_events), STAT(tx_notified),
-	STAT(tx_waited), STAT(rx_dropped), STAT(rx_deferred), STAT(rx_invalid), STAT(rx_stopped),
-	STAT(rx_stalled), STAT(rx_events), STAT(rx_notified), STAT(tx_packets), STAT(rx_packets),
+	STAT(tx_zerocopy), STAT(tx_orphaned), STAT(tx_invalid), STAT(tx_dropped),
+	STAT(tx_events), STAT(tx_notified), STAT(tx_waited), STAT(rx_dropped), STAT(rx_deferred),
+	STAT(rx_invalid), STAT(rx_stopped), STAT(rx_stalled), STAT(rx_events), STAT(rx_notified),
+	STAT(tx_packets), STAT(rx_packets),
 };
 
 static void netback_get_drvinfo(struct net_device *ndev, struct ethtool_drvinfo *info)

@@ -28,7 +28,8 @@ struct netback;
 /* Counters have one writer at a time; a reader may see one of them a packet late. */
 struct netback_stats {
 	u64 tx_packets, tx_bytes;
-	u64 tx_zerocopy;	/* packets whose payload was not copied */
+	u64 tx_zerocopy;	/* packets whose payload was not copied here */
+	u64 tx_orphaned;	/* of them those that the stack has copied */
 	u64 tx_invalid;		/* broke a rule of the protocol */
 	u64 tx_dropped;		/* no memory, the interface is down, or the poll too slow */
 	u64 tx_events;		/* notifications from the guest */
@@ -57,6 +58,8 @@ struct netback_stats {
  * @tx_batch:	the handler runs and will push the responses
  * @tx_promised: requests taken and not yet responded to
  * @tx_flight:	of them those whose pages are in an skb
+ * @tx_tried:	packets that might be of them, of this period; the handler's
+ * @tx_orphaned: those of this period that the stack has copied; under @tx_lock
  * @tx_idle:	wakes when @tx_flight is 0
  * @tx_skbs:	packets for the poll; its lock protects
  * @tx_waiting:	the sum of their truesize
@@ -92,6 +95,8 @@ struct netback_queue {
 	bool tx_batch;
 	unsigned int tx_promised;
 	unsigned int tx_flight;
+	unsigned int tx_tried;
+	unsigned int tx_orphaned;
 	wait_queue_head_t tx_idle;
 	struct sk_buff_head tx_skbs;
 	unsigned int tx_waiting;

@@ -44,7 +44,11 @@ for mtu in 9000 1500; do
 	done
 done
 check host-to-left netload transfer 10.9.0.2 7777 3000000 3000000
+zerocopy_of "$right" >/dev/null
 guest_expect iperf3 0 100 'iperf3 -c 10.9.0.2 -t 3'
+zerocopy_of "$right" >/tmp/zerocopy
+awk '$2 > $1 / 4 && $3 <= $2 / 16 { good = 1 } END { exit !good }' /tmp/zerocopy &&
+	ok zerocopy-to-guests || not_ok zerocopy-to-guests "$(cat /tmp/zerocopy)"
 guest_expect iperf3-reverse 0 100 'iperf3 -c 10.9.0.2 -t 3 -R'
 guest_expect connects 0 600 "netload connects 10.9.0.2 7777 $(rounds 10000 500) 16"
 guest_expect multicast 0 60 'netload join 239.9.9.9 7979'

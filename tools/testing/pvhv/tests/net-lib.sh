@@ -43,6 +43,14 @@ carrier() { [ "$(cat "/sys/class/net/$1/carrier" 2>/dev/null || echo 0)" = "$2" 
 # vif_stat INTERFACE NAME: sum over all queues
 vif_stat() { ethtool -S "$1" | awk -v name="_$2:" 'index($1, name) { n += $2 } END { print n + 0 }'; }
 
+# zerocopy_of VIF: packets from its guest, of them those left alone, of those again those copied for a
+# socket; since the last call
+zerocopy_of() {
+	set -- "$(vif_stat "$1" tx_packets)" "$(vif_stat "$1" tx_zerocopy)" "$(vif_stat "$1" tx_orphaned)"
+	echo "$(($1 - ${zc_packets:-0})) $(($2 - ${zc_alone:-0})) $(($3 - ${zc_orphaned:-0}))"
+	zc_packets=$1 zc_alone=$2 zc_orphaned=$3
+}
+
 # check NAME COMMAND...: a result by its status
 check() {
 	check_name=$1
