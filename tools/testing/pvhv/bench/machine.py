@@ -21,6 +21,9 @@ CPU = "max,la57=off,smap=off,pku=off,erms=off,fsrm=off"
 # The same for every kernel: no randomization, so that runs repeat.
 KERNEL_ARGS = "nokaslr norandmaps quiet loglevel=2 panic=-1 random.trust_cpu=on"
 GUEST_MEMORY = "256M"
+# Of idle guests, whose memory is measured
+IDLE_MIB = 128
+IDLE_CPUS = 5
 # Seconds that the machine of a device may take, on a loaded machine
 DEVICE_TIMEOUT = 3000
 
@@ -179,6 +182,50 @@ class Run:
             if found[0] == "error":
                 raise Trouble(line)
             yield found
+
+
+def firmware_time(initrd, log):
+    """ns from power-on to a kernel's first instruction."""
+    command = qemu_command(f"{BUILD}/firmware.elf", initrd, "none")
+    with Run(command, log, 300) as run:
+        for line in run.lines():
+            if re.fullmatch("[0-9a-f]{16}", line):
+                return int(line, 16)
+    raise Trouble(f"no answer from firmware.elf, see {run.log_path}")
+
+
+class Memory:
+    """What idle guests take of their host, in KiB, out of the output of host/memory."""
+
+    def __init__(self, guests):
+        self.guests = guests
+        # {when: {key: KiB}}
+        self.kib = {}
+        self.stat = ""
+
+    def line(self, line):
+        words = line.split()
+        if words[:1] == ["MEMORY"] and len(words) == 4:
+            self.kib.setdefault(words[1], {})[words[2]] = int(words[3])
+        elif line.startswith("STAT {"):
+            self.stat = line[5:]
+
+    def free(self, when):
+        """Of the host: Linux, and what a hypervisor below it has."""
+        return sum(self.kib[when].get(k, 0) for k in ("MemFree", "PcpFree", "XenFree"))
+
+    def each(self, key):
+        """What one guest has added."""
+        return (self.kib["after"].get(key, 0) - self.kib["before"].get(key, 0)) / self.guests
+
+    def used(self, when="after"):
+        return (self.free("before") - self.free(when)) / self.guests
+
+    def besides_ram(self, when="after"):
+        return self.used(when) - self.kib[when]["RamRss"] / self.guests
+
+    def vcpu(self):
+        return (self.besides_ram("cpus") - self.besides_ram()) / (IDLE_CPUS - 1)
 
 
 class Monitor:
