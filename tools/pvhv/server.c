@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -12,6 +13,7 @@ static void client_drop(struct client *c)
 	loop_remove(c->srv->loop, c->fd);
 	close(c->fd);
 	strbuf_free(&c->out);
+	free(c->in);
 	c->fd = -1;
 }
 
@@ -94,7 +96,7 @@ static bool client_requests(struct client *c)
 		size_t len;
 
 		if (!newline) {
-			if (c->in_len < sizeof(c->in))
+			if (c->in_len < CONTROL_MAX_REQUEST)
 				break;
 			strbuf_addf(&c->out, "error bad-request longer than %d bytes\n",
 				    CONTROL_MAX_REQUEST);
@@ -155,8 +157,8 @@ static void client_event(void *arg, short revents)
 		return;
 	if ((revents & POLLIN) && c->attached) {
 		console_input(c);
-	} else if ((revents & POLLIN) && !c->closing && c->in_len < sizeof(c->in)) {
-		n = recv(c->fd, c->in + c->in_len, sizeof(c->in) - c->in_len, MSG_DONTWAIT);
+	} else if ((revents & POLLIN) && !c->closing && c->in_len < CONTROL_MAX_REQUEST) {
+		n = recv(c->fd, c->in + c->in_len, CONTROL_MAX_REQUEST - c->in_len, MSG_DONTWAIT);
 		if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
 			client_drop(c);
 			return;
@@ -213,6 +215,7 @@ static void server_accept(void *arg, short revents)
 		c->fd = -1;
 		return;
 	}
+	c->in = xmalloc(CONTROL_MAX_REQUEST);
 	strbuf_addf(&c->out, "%s %d %s\n", CONTROL_GREETING, CONTROL_VERSION, srv->name);
 	if (client_send(c))
 		client_poll(c);

@@ -32,7 +32,7 @@ struct client {
 	bool input_ended;
 	u64 last_used;		/* number of the request or input */
 	size_t in_len;
-	char in[CONTROL_MAX_REQUEST];
+	char *in;		/* CONTROL_MAX_REQUEST bytes, while @fd is not -1 */
 	struct strbuf out;
 	u64 skipped;		/* bytes that @out had no room for */
 };
