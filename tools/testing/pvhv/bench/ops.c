@@ -371,7 +371,7 @@ static void setup_timer(void)
 static uint64_t run_timer(unsigned long n)
 {
 	static uint32_t seed = 1;
-	bool counts = n == TIMER_RUN;	/* else it is to find out how many make a run */
+	bool counts = n == TIMER_RUN;	/* fewer only find out how many make a run */
 	uint64_t sum = 0;
 
 	while (n--) {
@@ -402,8 +402,11 @@ static int compare_late(const void *a, const void *b)
 
 static void cleanup_timer(void)
 {
-	if (!nr_late)
+	if (!nr_late) {
+		printf("BENCH error timer: %lu sleeps are more than a run: give a larger t=\n",
+		       TIMER_RUN);
 		return;
+	}
 	qsort(late, nr_late, sizeof(*late), compare_late);
 	printf("BENCH latency timer n=%u min=%llu median=%llu p99=%llu max=%llu\n", nr_late,
 	       (unsigned long long)late[0], (unsigned long long)late[nr_late / 2],

@@ -61,7 +61,8 @@ nmi() {
 }
 
 disturbed migrate 100 fpu,segments-32 migrate
-# each vCPU's clock is read on all CPUs of the host, against the other vCPU's
+# each vCPU's clock is read on all CPUs of the host, against the other vCPU's; these CPUs have one
+# TSC, so it is about what the clock's page says
 disturbed clock 100 smp:clock-monotonic migrate --cpus 2
 disturbed ptrace 100 signals,entries ptrace
 during hotplug 5 fpu,entries hotplug

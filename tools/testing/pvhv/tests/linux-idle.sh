@@ -43,7 +43,7 @@ for cpus in 1 4; do
 			s = ($5 - $1) / 1000
 			printf "%d vCPUs: %.1f sleeps, %.1f polls, %.1f exits a second, for %.1f s\n",
 			       cpus, ($6 - $2) / s, ($7 - $3) / s, ($8 - $4) / s, s
-			exit s < least - 1 || ($6 - $2 + $7 - $3) / s > 25 * cpus
+			exit s < least - 1 || ($6 - $2 + $7 - $3) / s > 10 + 5 * cpus
 		}' /tmp/counts-$cpus >/tmp/rates-$cpus && ok ticks-stop-$cpus ||
 		not_ok ticks-stop-$cpus "$(cat /tmp/rates-$cpus)"
 	echo "# $(cat /tmp/rates-$cpus)"

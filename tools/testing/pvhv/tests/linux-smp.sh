@@ -5,7 +5,7 @@
 # long: debug up
 # needs: guest programs
 # copy: build/programs:/root/programs build/linux/tests:/root/tables
-# timeout: 2400
+# timeout: 6000
 #
 # Guests with several vCPUs, also more than the host has CPUs: what their threads see of
 # page tables and clocks, processors that come and go, by the guest's own will and by that of
@@ -14,12 +14,15 @@
 . ./lib.sh
 . ./block-lib.sh
 use_guest programs/tests.cpio
+# at least; with four vCPUs so long that a window of some instructions is met
 for cpus in 2 4 8; do
-	run_guest smp-$cpus 900 --cpus $cpus \
-		--append 'quiet loglevel=1 tests=smp,threads,signals smp_seconds=2'
+	seconds=1
+	[ $cpus != 4 ] || seconds=$(rounds 8 2)
+	run_guest smp-$cpus "$(rounds 900 2000)" --cpus $cpus \
+		--append "quiet loglevel=1 tests=smp,threads,signals smp_seconds=$seconds"
 done
 make_guest guest/hotplug programs/verify tables/smp:tests/smp
-run_guest hotplug 400 --cpus 2,max=4 --append 'quiet loglevel=1'
+run_guest hotplug "$(rounds 400 1200)" --cpus 2,max=4 --append 'quiet loglevel=1'
 
 # load of all kinds, and pauses
 gcc -E -P -o /tmp/sum.i guest/sum.c && cc1=$(gcc -print-prog-name=cc1) &&

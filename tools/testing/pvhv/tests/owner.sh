@@ -4,7 +4,7 @@
 # hosts: stock debug
 # needs: programs
 # copy: build/programs:/root/programs
-# timeout: 120
+# timeout: 300
 #
 # /dev/pvhv in the hands of a program that does everything wrong.
 . ./lib.sh

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * disturb HOW PID: do something to a process again and again, at irregular
- * moments, until it ends. Prints how often.
+ * disturb HOW PID [SECONDS]: do something to a process again and again, at irregular
+ * moments, until it ends, or for so long. Prints how often.
  *
  *	migrate		its threads between CPUs
  *	stop		SIGSTOP and SIGCONT
@@ -24,6 +24,7 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #ifndef MADV_COLLAPSE
@@ -97,7 +98,7 @@ static void stop(void)
 	pause_us(10000);
 }
 
-/* Some thread, a vCPU's if it is @held for long: so long that others notice */
+/* Stop some thread; @held: a vCPU's, for up to 60 ms, while the others run */
 static void interrupt(bool held)
 {
 	int status, sig;
@@ -174,15 +175,17 @@ static void advise(int advice, size_t most)
 
 int main(int argc, char **argv)
 {
-	const char *how = argc == 3 ? argv[1] : "";
+	bool good = argc == 3 || argc == 4;
+	const char *how = good ? argv[1] : "";
+	time_t end = argc == 4 ? time(NULL) + atoi(argv[3]) : 0;
 
-	pid = argc == 3 ? atoi(argv[2]) : 0;
+	pid = good ? atoi(argv[2]) : 0;
 	if (pid <= 0) {
-		fprintf(stderr, "usage: disturb HOW PID\n");
+		fprintf(stderr, "usage: disturb HOW PID [SECONDS]\n");
 		return 2;
 	}
 	srand(1);
-	for (unsigned int i = 1; !kill(pid, 0); i++) {
+	for (unsigned int i = 1; !kill(pid, 0) && (!end || time(NULL) < end); i++) {
 		if (!strcmp(how, "migrate"))
 			migrate();
 		else if (!strcmp(how, "stop"))

@@ -322,50 +322,50 @@ static void memory_race(void)
 /*
  * A guest of a few instructions, in kernel mode. RBX: a counter, RBP: where it believes its vCPU
  * page to be, R12: gpa of its registration, R13: register again in each turn?, R14: gpa of the
- * start of vCPU 1, or 0. Interrupts come by the timer: all fields of the page are used.
+ * start of vCPU 1, or 0. Interrupts come by the timer: the module writes frames and reads them.
  */
 asm(".pushsection .rodata\n"
-    "guest_code:\n"
-    "	call	1f\n"
-    "	test	%r14, %r14\n"
-    "	jz	turn\n"
-    "	mov	$28, %eax\n"		/* VCPU_UP */
-    "	mov	$1, %edi\n"
-    "	mov	%r14, %rsi\n"
-    "	syscall\n"
-    "	mov	%rbx, %rdi\n"
-    "guest_spin:\n"
-    "	incq	(%rdi)\n"
-    "	jmp	guest_spin\n"
-    "turn:\n"
-    "	mov	$24, %eax\n"		/* CPUID */
-    "	xor	%edi, %edi\n"
-    "	xor	%esi, %esi\n"
-    "	syscall\n"
-    "	movl	$1, 4(%rbp)\n"		/* one hint, of whatever */
-    "	mov	$6, %eax\n"		/* SYNC_HINTS */
-    "	syscall\n"
-    "	cli\n"
-    "	mov	$10, %eax\n"		/* SET_TIMER, to a time that is past */
-    "	mov	$1, %edi\n"
-    "	syscall\n"
-    "	mov	$8, %eax\n"		/* HALT */
-    "	syscall\n"
-    "	incq	(%rbx)\n"
-    "	test	%r13, %r13\n"
-    "	jz	turn\n"
-    "	call	1f\n"
-    "	jmp	turn\n"
-    "1:	mov	$1, %eax\n"		/* VCPU_SETUP */
-    "	mov	%r12, %rdi\n"
-    "	syscall\n"
-    "	ret\n"
-    "guest_event:\n"
-    "	movb	$0, 2(%rbp)\n"		/* in_delivery */
-    "	syscall\n"
-    "guest_return:\n"
-    "guest_end:\n"
-    ".popsection\n");
+	"guest_code:\n"
+	"	call	1f\n"
+	"	test	%r14, %r14\n"
+	"	jz	turn\n"
+	"	mov	$28, %eax\n"		/* VCPU_UP */
+	"	mov	$1, %edi\n"
+	"	mov	%r14, %rsi\n"
+	"	syscall\n"
+	"	mov	%rbx, %rdi\n"
+	"guest_spin:\n"
+	"	incq	(%rdi)\n"
+	"	jmp	guest_spin\n"
+	"turn:\n"
+	"	mov	$24, %eax\n"		/* CPUID */
+	"	xor	%edi, %edi\n"
+	"	xor	%esi, %esi\n"
+	"	syscall\n"
+	"	movl	$1, 4(%rbp)\n"		/* one hint, of whatever */
+	"	mov	$6, %eax\n"		/* SYNC_HINTS */
+	"	syscall\n"
+	"	cli\n"
+	"	mov	$10, %eax\n"		/* SET_TIMER, to a time that is past */
+	"	mov	$1, %edi\n"
+	"	syscall\n"
+	"	mov	$8, %eax\n"		/* HALT */
+	"	syscall\n"
+	"	incq	(%rbx)\n"
+	"	test	%r13, %r13\n"
+	"	jz	turn\n"
+	"	call	1f\n"
+	"	jmp	turn\n"
+	"1:	mov	$1, %eax\n"		/* VCPU_SETUP */
+	"	mov	%r12, %rdi\n"
+	"	syscall\n"
+	"	ret\n"
+	"guest_event:\n"
+	"	movb	$0, 2(%rbp)\n"		/* in_delivery */
+	"	syscall\n"
+	"guest_return:\n"
+	"guest_end:\n"
+	".popsection\n");
 extern const char guest_code[], guest_spin[], guest_event[], guest_return[], guest_end[];
 
 /* Its pages, by number: gpa, and address above GUEST_BASE */
@@ -495,6 +495,7 @@ static void vcpu_page_dropped(bool registers)
 {
 	const char *name = registers ? "page-dropped-registered" : "page-dropped";
 	struct pvhv_state state;
+	const char *why = NULL;
 	struct guest g;
 	int i;
 
@@ -506,12 +507,18 @@ static void vcpu_page_dropped(bool registers)
 			break;
 	}
 	state = state_of(g.domain);
-	if (i == 2000 && state.state == PVHV_STATE_RUNNING && counts_on(&g, 0, 100))
-		state = end_guest(&g);
-	else
+	if (i < 2000 || state.state != PVHV_STATE_RUNNING || !counts_on(&g, 0, 100)) {
 		end_guest(&g);
-	result(name, state.state == PVHV_STATE_KILLED ? NULL :
-	       "after %d times: state %u, %s", i, state.state, state.message);
+		return result(name, "it does not go on after %d times: state %u, %s", i,
+			      state.state, state.message);
+	}
+	/* The module takes hints from its own page, and so leaves those in the guest's new one. */
+	if (!registers && ((volatile uint32_t *)page_of(&g, VCPU_PAGE))[1] != 1)
+		why = "the guest still has the old page";
+	state = end_guest(&g);
+	if (!why && state.state != PVHV_STATE_KILLED)
+		why = "it was not killed";
+	result(name, why ? "%s: state %u, %s" : NULL, why, state.state, state.message);
 }
 
 /*
@@ -522,29 +529,33 @@ static void vcpu_page_unmapped(bool touches)
 {
 	const char *name = touches ? "page-unmapped-touched" : "page-unmapped";
 	struct pvhv_state state = { 0 };
-	bool good = true;
+	const char *why = NULL;
 	struct guest g;
+	int i;
 
-	for (int i = 0; good && i < 20; i++) {
+	for (i = 0; !why && i < 20; i++) {
 		time_t end = time(NULL) + 30;
 
 		start_guest(&g, touches, i % 2, false);
-		good = counts_on(&g, 0, 1 + i);
+		if (!counts_on(&g, 0, 1 + i))
+			why = "it does not start";
 		munmap(page_of(&g, VCPU_PAGE), PAGE);
 		if (touches) {
 			while (state_of(g.domain).state == PVHV_STATE_RUNNING && time(NULL) < end)
 				usleep(1000);
 			state = end_guest(&g);
-			good &= state.state == PVHV_STATE_CRASHED &&
-				state.crash == PVHV_CRASH_MEMORY;
+			if (state.state != PVHV_STATE_CRASHED || state.crash != PVHV_CRASH_MEMORY)
+				why = "it has not crashed";
 		} else {
-			good &= counts_on(&g, 0, 50);
+			if (!counts_on(&g, 0, 50))
+				why = "it does not go on";
 			state = end_guest(&g);
-			good &= state.state == PVHV_STATE_KILLED;
+			if (state.state != PVHV_STATE_KILLED)
+				why = "it was not killed";
 		}
 	}
-	result(name, good ? NULL : "state %u, crash %u, %s", state.state, state.crash,
-	       state.message);
+	result(name, why ? "%s, round %d: state %u, crash %u, %s" : NULL, why, i, state.state,
+	       state.crash, state.message);
 }
 
 /*
@@ -554,8 +565,9 @@ static void vcpu_page_unmapped(bool touches)
 static void killed_thread(int which)
 {
 	static const char * const names[] = { "kill-vcpu-0", "kill-vcpu-1", "kill-main-thread" };
+	int pipes[2], status = 0, pidfd, domain = -1;
 	struct pvhv_state state = { 0 };
-	int pipes[2], status = 0, pidfd, domain;
+	const char *why = NULL;
 	struct guest g;
 	pid_t pid;
 
@@ -570,23 +582,31 @@ static void killed_thread(int which)
 		_exit(1);
 	}
 	close(pipes[1]);
-	if (read(pipes[0], &g, sizeof(g)) != sizeof(g))
-		return result(names[which], "its guest does not run");
-	close(pipes[0]);
 	pidfd = syscall(SYS_pidfd_open, pid, 0);
-	domain = syscall(SYS_pidfd_getfd, pidfd, g.domain, 0);
-	state = state_of(domain);
-	if (state.state != PVHV_STATE_RUNNING || state.vcpus_up != 3)
-		result(names[which], "state %u before", state.state);
-	if (syscall(SYS_tgkill, pid, which < 2 ? g.runner[which].tid : pid, SIGKILL))
-		result(names[which], "tgkill: %s", strerror(errno));
+	if (read(pipes[0], &g, sizeof(g)) != sizeof(g)) {
+		why = "its guest does not run";
+	} else {
+		domain = syscall(SYS_pidfd_getfd, pidfd, g.domain, 0);
+		state = state_of(domain);
+		if (state.state != PVHV_STATE_RUNNING || state.vcpus_up != 3)
+			why = "it does not run before";
+		else if (syscall(SYS_tgkill, pid, which < 2 ? g.runner[which].tid : pid, SIGKILL))
+			why = "tgkill fails";
+	}
+	if (why)
+		kill(pid, SIGKILL);
 	waitpid(pid, &status, 0);
-	state = state_of(domain);
-	result(names[which], WIFSIGNALED(status) && state.state == PVHV_STATE_KILLED &&
-	       !strcmp(state.message, "its process has ended") ? NULL :
-	       "status %#x, state %u, %s", status, state.state, state.message);
+	if (!why) {
+		state = state_of(domain);
+		if (!WIFSIGNALED(status) || state.state != PVHV_STATE_KILLED ||
+		    strcmp(state.message, "its process has ended"))
+			why = "it ends otherwise";
+	}
+	result(names[which], why ? "%s: status %#x, state %u, %s" : NULL, why, status,
+	       state.state, state.message);
 	close(domain);
 	close(pidfd);
+	close(pipes[0]);
 }
 
 int main(void)
