@@ -207,7 +207,7 @@ static void remove_work(struct work_struct *work)
 	mutex_unlock(&registry_lock);
 	pvhv_bus_remove(bus);
 	if (rd->config.file) {
-		/* fput() closes it some jiffies later: who sees the device gone may use the file. */
+		/* fput() would do it some jiffies later: who sees the device gone may use it. */
 		__fput_sync(rd->config.file);
 		rd->config.file = NULL;
 	}
