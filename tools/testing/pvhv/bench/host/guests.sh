@@ -3,17 +3,9 @@
 #
 # In the host VM: guests of pvhv, of KVM and of Xen that run /root/initrd. For peer and memory.
 
-# prepare_PEER: all that the first guest would otherwise wait for
-prepare_pvhv() {
-	modprobe pvhv
-	cat /usr/bin/pvhv /usr/lib/pvhv/* /root/initrd >/dev/null
-	pvhv version >/dev/null
-}
-
-prepare_kvm() {
-	modprobe kvm_amd
-	cat /root/qemu/* /root/vmlinux /root/initrd >/dev/null
-}
+# prepare_PEER: before the first guest
+prepare_pvhv() { modprobe pvhv; }
+prepare_kvm() { modprobe kvm_amd; }
 
 prepare_xen() {
 	export PATH=$PATH:/usr/lib/xen-4.17/bin
@@ -23,6 +15,17 @@ prepare_xen() {
 	xenstored --pid-file /run/xen/xenstored.pid
 	xen-init-dom0
 	xenconsoled --log=guest --log-dir=/var/log/xen/console --pid-file=/run/xen/xenconsoled.pid
+}
+
+# warm_PEER: read what a guest would otherwise wait for, whose start is measured
+warm_pvhv() {
+	cat /usr/bin/pvhv /usr/lib/pvhv/* /root/initrd >/dev/null
+	pvhv version >/dev/null
+}
+
+warm_kvm() { cat /root/qemu/* /root/vmlinux /root/initrd >/dev/null; }
+
+warm_xen() {
 	cat /root/vmlinux /root/initrd >/dev/null
 	xl list >/dev/null
 }
