@@ -18,7 +18,7 @@
  * @name:	in results and in ops=
  * @text:	what one of it is
  * @setup:	once before; may be NULL
- * @run:	do it @n times; returns the ns that took, setting up excluded
+ * @run:	do it @n times; returns the ns that took, or that it was late by
  * @cleanup:	once afterwards; may be NULL
  * @max:	most that @run can do at a time; 0: any number
  * @once:	only the first time means something: no warming up, one run of @max

@@ -371,7 +371,7 @@ static void setup_timer(void)
 static uint64_t run_timer(unsigned long n)
 {
 	static uint32_t seed = 1;
-	bool counts = n == TIMER_RUN;	/* fewer only find out how many make a run */
+	bool counts = n == TIMER_RUN;	/* fewer are to find out how many make a run */
 	uint64_t sum = 0;
 
 	while (n--) {

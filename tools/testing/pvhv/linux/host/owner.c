@@ -554,7 +554,7 @@ static void vcpu_page_unmapped(bool touches)
 				why = "it was not killed";
 		}
 	}
-	result(name, why ? "%s, round %d: state %u, crash %u, %s" : NULL, why, i, state.state,
+	result(name, why ? "%s, round %d from 1: state %u, crash %u, %s" : NULL, why, i, state.state,
 	       state.crash, state.message);
 }
 
