@@ -9,7 +9,7 @@
  * those who look at them; of a large one the rest goes into the skb as it is, the
  * guest's own pages. They stay mapped until the skb is freed or the stack makes
  * a copy, as it does before it gives an skb to a socket. Our own copy costs less than its:
- * as long as most packets go to sockets, only one of so many is tried without.
+ * as long as most packets go to sockets, only a batch now and then is tried without.
  *
  * What bounds that: zerocopy_max packets of a queue, then packets are copied; and
  * of skbs that wait somewhere, whoever keeps them: a queueing discipline has a limit, and a
@@ -40,7 +40,10 @@ MODULE_PARM_DESC(zerocopy_min, "Bytes of a packet from which on it is not copied
 #define NETBACK_TX_BACKLOG_BYTES (2 << 20)
 /* Jiffies that a call of the handler waits for the poll before it drops packets */
 #define NETBACK_TX_WAIT		DIV_ROUND_UP(HZ, 50)
-/* One of so many packets may be copied by the stack, else we copy; counted for so many packets */
+/*
+ * One of so many packets may be copied by the stack, else we copy; counted for so many packets.
+ * The stack's copies are known behind a batch only, so more than one may be.
+ */
 #define NETBACK_TX_TRY		64
 #define NETBACK_TX_PERIOD	1024
 /* Linear bytes at most: a packet in more fragments than an skb has is copied so far */
