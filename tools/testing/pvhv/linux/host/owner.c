@@ -30,6 +30,9 @@
 #define RACE_SIZE	(256 * MIB)
 #define RACE_SECONDS	4
 
+#define STR_(x)		#x
+#define STR(x)		STR_(x)
+
 static int device, failures;
 
 static void result(const char *name, const char *format, ...)
@@ -329,7 +332,7 @@ asm(".pushsection .rodata\n"
 	"	call	1f\n"
 	"	test	%r14, %r14\n"
 	"	jz	turn\n"
-	"	mov	$28, %eax\n"		/* VCPU_UP */
+	"	mov	$" STR(PVHV_HC_VCPU_UP) ", %eax\n"
 	"	mov	$1, %edi\n"
 	"	mov	%r14, %rsi\n"
 	"	syscall\n"
@@ -338,30 +341,30 @@ asm(".pushsection .rodata\n"
 	"	incq	(%rdi)\n"
 	"	jmp	guest_spin\n"
 	"turn:\n"
-	"	mov	$24, %eax\n"		/* CPUID */
+	"	mov	$" STR(PVHV_HC_CPUID) ", %eax\n"
 	"	xor	%edi, %edi\n"
 	"	xor	%esi, %esi\n"
 	"	syscall\n"
-	"	movl	$1, 4(%rbp)\n"		/* one hint, of whatever */
-	"	mov	$6, %eax\n"		/* SYNC_HINTS */
+	"	movl	$1, " STR(PVHV_VP_NR_HINTS) "(%rbp)\n"	/* of whatever */
+	"	mov	$" STR(PVHV_HC_SYNC_HINTS) ", %eax\n"
 	"	syscall\n"
 	"	cli\n"
-	"	mov	$10, %eax\n"		/* SET_TIMER, to a time that is past */
-	"	mov	$1, %edi\n"
+	"	mov	$" STR(PVHV_HC_SET_TIMER) ", %eax\n"
+	"	mov	$1, %edi\n"		/* is past */
 	"	syscall\n"
-	"	mov	$8, %eax\n"		/* HALT */
+	"	mov	$" STR(PVHV_HC_HALT) ", %eax\n"
 	"	syscall\n"
 	"	incq	(%rbx)\n"
 	"	test	%r13, %r13\n"
 	"	jz	turn\n"
 	"	call	1f\n"
 	"	jmp	turn\n"
-	"1:	mov	$1, %eax\n"		/* VCPU_SETUP */
+	"1:	mov	$" STR(PVHV_HC_VCPU_SETUP) ", %eax\n"
 	"	mov	%r12, %rdi\n"
 	"	syscall\n"
 	"	ret\n"
 	"guest_event:\n"
-	"	movb	$0, 2(%rbp)\n"		/* in_delivery */
+	"	movb	$0, " STR(PVHV_VP_IN_DELIVERY) "(%rbp)\n"
 	"	syscall\n"
 	"guest_return:\n"
 	"guest_end:\n"
@@ -494,12 +497,14 @@ static struct pvhv_state end_guest(struct guest *g)
 static void vcpu_page_dropped(bool registers)
 {
 	const char *name = registers ? "page-dropped-registered" : "page-dropped";
+	const volatile struct pvhv_vcpu_page *page;
 	struct pvhv_state state;
 	const char *why = NULL;
 	struct guest g;
 	int i;
 
 	start_guest(&g, true, registers, false);
+	page = page_of(&g, VCPU_PAGE);
 	for (i = 0; i < 2000; i++) {
 		if (madvise(page_of(&g, VCPU_PAGE), PAGE, MADV_DONTNEED))
 			break;
@@ -513,7 +518,7 @@ static void vcpu_page_dropped(bool registers)
 			      state.state, state.message);
 	}
 	/* The module takes hints from its own page, and so leaves those in the guest's new one. */
-	if (!registers && ((volatile uint32_t *)page_of(&g, VCPU_PAGE))[1] != 1)
+	if (!registers && page->nr_hints != 1)
 		why = "the guest still has the old page";
 	state = end_guest(&g);
 	if (!why && state.state != PVHV_STATE_KILLED)
@@ -544,13 +549,14 @@ static void vcpu_page_unmapped(bool touches)
 			while (state_of(g.domain).state == PVHV_STATE_RUNNING && time(NULL) < end)
 				usleep(1000);
 			state = end_guest(&g);
-			if (state.state != PVHV_STATE_CRASHED || state.crash != PVHV_CRASH_MEMORY)
+			if (!why && (state.state != PVHV_STATE_CRASHED ||
+				     state.crash != PVHV_CRASH_MEMORY))
 				why = "it has not crashed";
 		} else {
-			if (!counts_on(&g, 0, 50))
+			if (!why && !counts_on(&g, 0, 50))
 				why = "it does not go on";
 			state = end_guest(&g);
-			if (state.state != PVHV_STATE_KILLED)
+			if (!why && state.state != PVHV_STATE_KILLED)
 				why = "it was not killed";
 		}
 	}
@@ -574,6 +580,10 @@ static void killed_thread(int which)
 	if (pipe(pipes))
 		return result(names[which], "pipe: %s", strerror(errno));
 	pid = fork();
+	if (pid < 0) {
+		perror("fork");
+		exit(1);
+	}
 	if (!pid) {
 		start_guest(&g, true, false, true);
 		if (counts_on(&g, 0, 1000) && counts_on(&g, 1, 1000) &&
