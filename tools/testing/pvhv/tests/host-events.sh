@@ -20,11 +20,6 @@ results() {
 	enough "$@"
 }
 
-enough() {
-	echo "# $1: $2 times"
-	[ "${2:-0}" -ge "$3" ] || not_ok "$1-times" "only ${2:-0} times"
-}
-
 # during NAME LEAST PROGRAMS ACTION: a function again and again while a guest works
 during() {
 	start_guest "$1" --append "quiet loglevel=1 busy=$3"

@@ -55,6 +55,15 @@ wait_for() {
 	done
 }
 
+# enough NAME TIMES LEAST: was something done so often that a test of it means something?
+enough() {
+	echo "# $1: $2 times"
+	[ "${2:-0}" -ge "$3" ] || not_ok "$1-times" "only ${2:-0} times"
+}
+
+# vcpu_tid NAME VCPU: its thread
+vcpu_tid() { pvhv cpu list "$1" | awk -v vcpu="$2" '$1 == vcpu {print $3}'; }
+
 guest_kernel=/usr/lib/pvhv/vmlinux-guest
 
 # make_guest TEST [FILE[:DST]]...: /tmp/initrd, whose guest runs the file TEST

@@ -73,9 +73,11 @@ expect resume 0 pvhv resume cpus
 guest_expect resumed 0 60 'until_true 30 cpus_are 3 0-2'
 
 # where they run: thread of a vCPU, and what that may use
-tid() { pvhv cpu list cpus | awk -v vcpu="$1" '$1 == vcpu {print $3}'; }
 may_use() { taskset -pc "$1" | sed 's/.*: //'; }
-runs_on() { [ "$(may_use "$(tid "$2")")" = "$3" ] && ok "$1" || not_ok "$1" "vCPU $2: $(may_use "$(tid "$2")"), not $3"; }
+runs_on() {
+	may=$(may_use "$(vcpu_tid cpus "$2")")
+	[ "$may" = "$3" ] && ok "$1" || not_ok "$1" "vCPU $2: $may, not $3"
+}
 all=$(may_use "$guest_pid")
 last=$(sed 's/.*[-,]//' /sys/devices/system/cpu/online)
 runs_on unpinned 1 "$all"
@@ -102,13 +104,13 @@ if [ "$last" != 0 ] && echo 0 >"/sys/devices/system/cpu/cpu$last/online"; then
 fi
 
 # both are as they were when it has started again
-before=$(tid 0)
+before=$(vcpu_tid cpus 0)
 printf '%s\n' 'reboot -f' . >&8
 ready_again() { [ "$(grep -c '^guest-ready' /tmp/cpus.out)" = 2 ]; }
 wait_for 200 ready_again && ok reboot || not_ok reboot "$(tail -n 1 /tmp/cpus.out)"
 in_guest 20 "$functions" || fail "it has not started again"
 guest_expect reboot-number 0 20 'cpus_are 3 0-2'
-[ "$(tid 0)" != "$before" ] && ok reboot-threads || not_ok reboot-threads "the same"
+[ "$(vcpu_tid cpus 0)" != "$before" ] && ok reboot-threads || not_ok reboot-threads "the same"
 runs_on reboot-pinned 0 0
 runs_on reboot-unpinned 3 "$all"
 end_guest
