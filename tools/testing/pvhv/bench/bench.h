@@ -18,10 +18,12 @@
  * @name:	in results and in ops=
  * @text:	what one of it is
  * @setup:	once before; may be NULL
- * @run:	do it @n times; returns the ns that took, or that it was late by
+ * @run:	do it @n times; returns the ns that took, or by which it was late; setting up
+ *		excluded
  * @cleanup:	once afterwards; may be NULL
  * @max:	most that @run can do at a time; 0: any number
- * @once:	only the first time means something: no warming up, one run of @max
+ * @once:	one run of @max, without warming up: only the first time means something, or @max
+ *		are what statistics of its own are about
  */
 struct op {
 	const char *name;
