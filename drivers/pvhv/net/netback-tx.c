@@ -9,7 +9,7 @@
  * those who look at them; of a large one the rest goes into the skb as it is, the
  * guest's own pages. They stay mapped until the skb is freed or the stack makes
  * a copy, as it does before it gives an skb to a socket. Our own copy costs less than its:
- * as long as most packets go to sockets, only a batch now and then is tried without.
+ * as long as most packets go to sockets, only one of so many is tried without.
  *
  * What bounds that: zerocopy_max packets of a queue, then packets are copied; and
  * of skbs that wait somewhere, whoever keeps them: a queueing discipline has a limit, and a
@@ -41,8 +41,8 @@ MODULE_PARM_DESC(zerocopy_min, "Bytes of a packet from which on it is not copied
 /* Jiffies that a call of the handler waits for the poll before it drops packets */
 #define NETBACK_TX_WAIT		DIV_ROUND_UP(HZ, 50)
 /*
- * One of so many packets may be copied by the stack, else we copy; counted for so many packets.
- * The stack's copies are known behind a batch only, so more than one may be.
+ * One of so many packets may be copied by the stack, else we copy and try one of so many;
+ * counted for so many packets
  */
 #define NETBACK_TX_TRY		64
 #define NETBACK_TX_PERIOD	1024
@@ -125,7 +125,6 @@ static void netback_tx_done(struct sk_buff *skb, struct ubuf_info *ubuf, bool ze
 	rcu_read_lock();
 	spin_lock_irqsave(&q->tx_lock, flags);
 	put_response(q, tx->id, tx->status);
-	q->tx_orphaned += tx->orphaned;
 	q->stats.tx_orphaned += tx->orphaned;
 	kmem_cache_free(netback_tx_cache, tx);
 	if (!q->tx_batch && push_responses(q))
@@ -304,13 +303,19 @@ static bool backlog_wait(struct netback_queue *q)
 /* Do packets go where no copy is needed? A bridge or a card, not a socket. */
 static bool zerocopy_pays(struct netback_queue *q)
 {
+	u64 orphaned = READ_ONCE(q->stats.tx_orphaned) - q->tx_orphaned;
+
 	if (++q->tx_tried == NETBACK_TX_PERIOD) {
+		/* half of those that are tried one by one */
+		if (orphaned <= NETBACK_TX_PERIOD / NETBACK_TX_TRY / 2)
+			q->tx_doubt = false;
 		q->tx_tried = 0;
-		spin_lock_irq(&q->tx_lock);
-		q->tx_orphaned = 0;
-		spin_unlock_irq(&q->tx_lock);
+		q->tx_orphaned += orphaned;
+	} else if (orphaned > q->tx_tried / NETBACK_TX_TRY) {
+		q->tx_doubt = true;
 	}
-	return READ_ONCE(q->tx_orphaned) <= q->tx_tried / NETBACK_TX_TRY;
+	/* What becomes of a packet is known behind its batch: so no more than one of it */
+	return !q->tx_doubt || q->tx_tried % NETBACK_TX_TRY == 0;
 }
 
 /* One packet: an skb for the stack, or NULL and a response */

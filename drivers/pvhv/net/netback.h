@@ -58,8 +58,10 @@ struct netback_stats {
  * @tx_batch:	the handler runs and will push the responses
  * @tx_promised: requests taken and not yet responded to
  * @tx_flight:	of them those whose pages are in an skb
- * @tx_tried:	packets that might be of them, of this period; the handler's
- * @tx_orphaned: those of this period that the stack has copied; under @tx_lock
+ * @tx_tried:	packets that might be of them, of this period; this and the next two are the
+ *		handler's
+ * @tx_orphaned: @stats.tx_orphaned when it began
+ * @tx_doubt:	too many of them were orphaned
  * @tx_idle:	wakes when @tx_flight is 0
  * @tx_skbs:	packets for the poll; its lock protects
  * @tx_waiting:	the sum of their truesize
@@ -96,7 +98,8 @@ struct netback_queue {
 	unsigned int tx_promised;
 	unsigned int tx_flight;
 	unsigned int tx_tried;
-	unsigned int tx_orphaned;
+	u64 tx_orphaned;
+	bool tx_doubt;
 	wait_queue_head_t tx_idle;
 	struct sk_buff_head tx_skbs;
 	unsigned int tx_waiting;
