@@ -114,7 +114,7 @@ fault:
 
 /*
  * Look a page up in the owner's tables, and those behind it: most are part of a huge page, and
- * are wanted next. @nr is the most that may be looked up.
+ * are wanted next. @nr is the most that may be looked up, LOOKUP_BATCH or less.
  */
 static int look_up(struct pvhv_memory_map *m, unsigned long hva, struct pvhv_gfn *g,
 		   unsigned long nr, bool write, u64 *pfn, bool *writable)
@@ -126,7 +126,7 @@ static int look_up(struct pvhv_memory_map *m, unsigned long hva, struct pvhv_gfn
 	seq = READ_ONCE(m->invalidate_seq);
 	/* Pairs with the locked section of range_end() */
 	smp_rmb();
-	n = get_user_pages_fast_only(hva, min(nr, LOOKUP_BATCH), FOLL_WRITE, pages);
+	n = get_user_pages_fast_only(hva, nr, FOLL_WRITE, pages);
 	*writable = n >= 1;
 	if (!*writable) {
 		n = write ? 0 : get_user_pages_fast_only(hva, 1, 0, pages);
@@ -154,7 +154,7 @@ int pvhv_gfn_to_pfn(struct pvhv_mmu *mmu, u64 gfn, bool write, u64 *pfn, bool *w
 {
 	struct pvhv_domain *d = pvhv_mmu_domain(mmu);
 	struct pvhv_slot *s = find_slot(d, gfn);
-	unsigned long known, i;
+	unsigned long known, i, nr, most;
 
 	if (unlikely(!s))
 		return -ENOENT;
@@ -165,7 +165,11 @@ int pvhv_gfn_to_pfn(struct pvhv_mmu *mmu, u64 gfn, bool write, u64 *pfn, bool *w
 		*writable = known & PVHV_GFN_WRITABLE;
 		return 0;
 	}
-	return look_up(&d->memory, s->hva + (i << PAGE_SHIFT), &s->gfns[i], s->nr - i, write, pfn,
+	most = min_t(unsigned long, s->nr - i, LOOKUP_BATCH);
+	for (nr = 1; nr < most; nr++)
+		if (READ_ONCE(s->gfns[i + nr].pfn) & PVHV_GFN_VALID)
+			break;
+	return look_up(&d->memory, s->hva + (i << PAGE_SHIFT), &s->gfns[i], nr, write, pfn,
 		       writable);
 }
 
