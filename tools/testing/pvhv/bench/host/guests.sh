@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 #
-# In the host VM: guests of pvhv, of KVM and of Xen that run /root/initrd. For peer and memory.
+# In the host VM: guests of pvhv, of KVM and of Xen that run /root/initrd. For measure, memory,
+# peer and profile.
 
 # prepare_PEER: before the first guest
 prepare_pvhv() { modprobe pvhv; }
