@@ -16,7 +16,7 @@
 use_guest programs/tests.cpio
 # at least; with four vCPUs so long that a window of some instructions is met
 for cpus in 2 4 8; do
-	seconds=1
+	seconds=2
 	[ $cpus != 4 ] || seconds=$(rounds 8 2)
 	run_guest smp-$cpus "$(rounds 900 2000)" --cpus $cpus \
 		--append "quiet loglevel=1 tests=smp,threads,signals smp_seconds=$seconds"

@@ -72,14 +72,14 @@ held() {
 	status=$?
 	enough "$name" "$times" "$least"
 }
-held bare 30 --kernel guests/smp.elf --initrd /dev/null --cpus 4
+held bare 100 --kernel guests/smp.elf --initrd /dev/null --cpus 4
 tr -d '\r' </tmp/bare.out | sed -n -E 's/^(ok|not ok) /&bare-/p; /^# /p'
 ! grep -q '^not ok' /tmp/bare.out || failed=1
 [ $status = 0 ] && grep -q '^done [1-9]' /tmp/bare.out && ok bare-end ||
 	not_ok bare-end "status $status: $(tail -n 1 /tmp/bare.out)"
 
 use_guest programs/tests.cpio
-held linux 30 --cpus 3 --append 'quiet loglevel=1 tests=smp smp_seconds=2'
+held linux 100 --cpus 3 --append 'quiet loglevel=1 tests=smp smp_seconds=2'
 guest_results linux $status
 nothing_left
 no_leaks
