@@ -558,9 +558,9 @@ def terminal_is_raw_and_restored(p):
     t = Terminal(p, p.args())
     t.expect(b"cmdline")
     until(t.is_raw, "raw mode")
-    t.type(b"hi\r")
-    out = t.expect(b"you said: hi\r\n")
-    check(out.count(b"hi") == 1, "echo", out)
+    t.type(b"good day\r")
+    out = t.expect(b"you said: good day\r\n")
+    check(out.count(b"good day") == 1, "echo", out)
     # these are for the guest
     t.type(b"\x03\x1a\x1c\x04x\r")
     t.expect(b"you said: \x03\x1a\x1c\x04x\r\n")
