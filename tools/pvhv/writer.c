@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
 #include <signal.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -19,6 +20,11 @@ static void *writer_thread(void *arg)
 		int rc = 0;
 
 		pthread_mutex_lock(&w->lock);
+		/* Use the same pages again, and do not touch the others. */
+		if (w->put == w->written) {
+			w->put = 0;
+			w->written = 0;
+		}
 		while (w->put == w->written)
 			pthread_cond_wait(&w->more, &w->lock);
 		at = w->written % WRITER_BUFFER;
@@ -47,7 +53,7 @@ int writer_start(struct writer *w, int fd)
 	sigset_t all, old;
 	int rc;
 
-	memset(w, 0, sizeof(*w));
+	memset(w, 0, offsetof(struct writer, buf));
 	w->fd = fd;
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_cond_init(&w->more, NULL);

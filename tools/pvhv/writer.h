@@ -24,7 +24,7 @@ struct writer {
 	pthread_t thread;
 	pthread_mutex_t lock;	/* for all below */
 	pthread_cond_t more;
-	u64 put, written;	/* free-running */
+	u64 put, written;	/* since the buffer was last empty */
 	int error;		/* -errno; what was put is thrown away */
 	u8 buf[WRITER_BUFFER];
 };
