@@ -77,6 +77,9 @@ int pvhv_idle(struct pvhv_vcpu *v, bool halted)
 		WRITE_ONCE(v->page->preempted, 0);
 	if (!wanted(v, halted) && !poll(v, halted, start, max)) {
 		v->stats.sleeps++;
+		/* Short sleeps are followed by work. */
+		if (!v->poll_ns)
+			pvhv_mmu_vcpu_idle(&v->domain->mmu, &v->mmu);
 		if (wait_event_interruptible(v->wq, wanted(v, halted)))
 			return -EINTR;
 		learn(v, start, max);

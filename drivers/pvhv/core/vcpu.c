@@ -267,9 +267,6 @@ static int run(struct pvhv_vcpu *v)
 {
 	int ret;
 
-	ret = pvhv_mmu_topup(&v->domain->mmu, &v->mmu);
-	if (ret)
-		return ret;
 	for (;;) {
 		ret = check_state(v);
 		if (ret)
@@ -399,16 +396,13 @@ int pvhv_set_regs(struct pvhv_vcpu *v, const struct pvhv_vcpu_regs *u)
 	    !pvhv_selector_ok(v, u->ds) || !pvhv_selector_ok(v, u->es) ||
 	    !pvhv_selector_ok(v, u->fs) || !pvhv_selector_ok(v, u->gs))
 		return -EINVAL;
-	ret = pvhv_mmu_topup(&v->domain->mmu, &v->mmu);
-	while (!ret) {
+	do {
+		ret = pvhv_mmu_topup(&v->domain->mmu, &v->mmu);
+		if (ret)
+			return ret;
 		ret = pvhv_mmu_load_root(&v->domain->mmu, &v->mmu, u->cr3, 0, 0, true, &flush);
-		if (ret != 1)
-			break;
-		ret = 0;
 		cond_resched();
-	}
-	if (ret)
-		return ret;
+	} while (ret);
 
 	*r = (struct sw_regs) {
 		.ax = u->rax, .bx = u->rbx, .cx = u->rcx, .dx = u->rdx,

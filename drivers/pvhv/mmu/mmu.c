@@ -286,6 +286,27 @@ int pvhv_mmu_topup(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv)
 }
 
 /**
+ * pvhv_mmu_vcpu_idle() - let others have a vCPU's spare tables and roots
+ * @mmu:	the domain's MMU
+ * @mv:		the vCPU, which is not going to run for a while
+ *
+ * May sleep. Its next miss that needs them is told -ENOMEM.
+ */
+void pvhv_mmu_vcpu_idle(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv)
+{
+	struct pvhv_mmu_cache *cache = &mv->cache;
+	struct pvhv_mmu_table *t;
+	struct pvhv_root *root;
+	int level;
+
+	for (level = 1; level <= MMU_LEVELS; level++)
+		while ((t = pop_table(cache, level)))
+			pvhv_pool_put_table(mmu, t);
+	while ((root = pop_root(cache)))
+		pvhv_pool_put_root(mmu, root);
+}
+
+/**
  * pvhv_mmu_vcpu_init() - set up a vCPU's part
  * @mv:	the vCPU
  */

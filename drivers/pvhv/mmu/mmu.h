@@ -283,6 +283,7 @@ void pvhv_mmu_teardown(void);
 
 int pvhv_mmu_init(struct pvhv_mmu *mmu, const struct pvhv_mmu_config *cfg);
 void pvhv_mmu_destroy(struct pvhv_mmu *mmu);
+void pvhv_mmu_vcpu_idle(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv);
 void pvhv_mmu_vcpu_init(struct pvhv_mmu_vcpu *mv);
 void pvhv_mmu_vcpu_destroy(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv);
 int pvhv_mmu_topup(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv);

@@ -574,6 +574,29 @@ static void fill_without_memory(struct kunit *test)
 	testvm_destroy(vm);
 }
 
+/* What an idle vCPU had is the next one's. */
+static void fill_idle(struct kunit *test)
+{
+	struct testvm *vm = testvm_create(test, 1000, 4);
+	struct pvhv_mmu_cache *cache = &vm->mv[0].cache;
+	u64 cr3 = testvm_new_table(vm), pages = atomic64_read(&vm->mmu.pages);
+	struct pvhv_mmu_vcpu mv;
+
+	testvm_map(vm, cr3, USER_VA, DATA_GFN, G_RW);
+	pvhv_mmu_vcpu_idle(&vm->mmu, &vm->mv[0]);
+	KUNIT_EXPECT_EQ(test, cache->nr_tables[0] + cache->nr_tables[1] + cache->nr_tables[2] +
+			cache->nr_roots, 0);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&vm->mmu.pages), pages);
+	pvhv_mmu_vcpu_init(&mv);
+	KUNIT_EXPECT_EQ(test, pvhv_mmu_topup(&vm->mmu, &mv), 0);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&vm->mmu.pages), pages);
+	testvm_load(vm, cr3, 1, 1);
+	EXPECT_OK(vm, USER_VA, UW);
+	pvhv_mmu_vcpu_destroy(&vm->mmu, &mv);
+	testvm_check(vm);
+	testvm_destroy(vm);
+}
+
 /* ---- who sees what ---- */
 
 static void fill_isolation(struct kunit *test)
@@ -693,6 +716,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(fill_hints),
 	KUNIT_CASE(fill_hints_short),
 	KUNIT_CASE(fill_without_memory),
+	KUNIT_CASE(fill_idle),
 	KUNIT_CASE(fill_isolation),
 	KUNIT_CASE(fill_kernel_half_shared),
 	{}
