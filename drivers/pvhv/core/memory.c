@@ -13,6 +13,7 @@
  * does not remember what it found. The MMU does the same once more for its
  * entries.
  */
+#include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/mmu_notifier.h>
 #include <linux/nospec.h>
@@ -40,6 +41,22 @@ static struct pvhv_slot *find_slot(struct pvhv_domain *d, u64 gfn)
 			return s;
 	}
 	return NULL;
+}
+
+/* The record of page @i, NULL if there is none yet */
+static struct pvhv_gfn *gfn_record(const struct pvhv_slot *s, unsigned long i)
+{
+	/* Pairs with install_records(), by the address */
+	struct pvhv_gfn *chunk = READ_ONCE(s->chunks[i / PVHV_GFN_CHUNK]);
+
+	return likely(chunk) ? chunk + i % PVHV_GFN_CHUNK : NULL;
+}
+
+/* Use the zeroed @page for the records of page @i and its neighbours, if there are none yet */
+static void install_records(const struct pvhv_slot *s, unsigned long i, void *page)
+{
+	if (cmpxchg(&s->chunks[i / PVHV_GFN_CHUNK], NULL, page))
+		free_page((unsigned long)page);
 }
 
 static u64 __user *gpa_to_user(struct pvhv_domain *d, u64 gpa)
@@ -155,31 +172,49 @@ int pvhv_gfn_to_pfn(struct pvhv_mmu *mmu, u64 gfn, bool write, u64 *pfn, bool *w
 	struct pvhv_domain *d = pvhv_mmu_domain(mmu);
 	struct pvhv_slot *s = find_slot(d, gfn);
 	unsigned long known, i, nr, most;
+	struct pvhv_gfn *g;
 
 	if (unlikely(!s))
 		return -ENOENT;
 	i = array_index_nospec(gfn - s->gfn, s->nr);
-	known = READ_ONCE(s->gfns[i].pfn);
+	g = gfn_record(s, i);
+	if (unlikely(!g))
+		return -EAGAIN;
+	known = READ_ONCE(g->pfn);
 	if (likely(known & PVHV_GFN_VALID && (!write || known & PVHV_GFN_WRITABLE))) {
 		*pfn = known >> PVHV_GFN_SHIFT;
 		*writable = known & PVHV_GFN_WRITABLE;
 		return 0;
 	}
-	most = min_t(unsigned long, s->nr - i, LOOKUP_BATCH);
+	/* Not beyond the slot, nor the records that were made together */
+	most = min3((unsigned long)s->nr - i, PVHV_GFN_CHUNK - i % PVHV_GFN_CHUNK, LOOKUP_BATCH);
 	for (nr = 1; nr < most; nr++)
-		if (READ_ONCE(s->gfns[i + nr].pfn) & PVHV_GFN_VALID)
+		if (READ_ONCE(g[nr].pfn) & PVHV_GFN_VALID)
 			break;
-	return look_up(&d->memory, s->hva + (i << PAGE_SHIFT), &s->gfns[i], nr, write, pfn,
+	return look_up(&d->memory, s->hva + (i << PAGE_SHIFT), g, nr, write, pfn,
 		       writable);
 }
 
 unsigned long *pvhv_gfn_rmap(struct pvhv_mmu *mmu, u64 gfn)
 {
 	struct pvhv_slot *s = find_slot(pvhv_mmu_domain(mmu), gfn);
+	struct pvhv_gfn *g;
 
 	if (!s)
 		return NULL;
-	return &s->gfns[array_index_nospec(gfn - s->gfn, s->nr)].rmap;
+	g = gfn_record(s, array_index_nospec(gfn - s->gfn, s->nr));
+	return g ? &g->rmap : NULL;
+}
+
+u64 pvhv_gfn_skip(struct pvhv_mmu *mmu, u64 gfn)
+{
+	struct pvhv_slot *s = find_slot(pvhv_mmu_domain(mmu), gfn);
+	u64 i;
+
+	if (WARN_ON_ONCE(!s))
+		return gfn + 1;
+	i = gfn - s->gfn;
+	return gfn_record(s, i) ? gfn : s->gfn + (i | (PVHV_GFN_CHUNK - 1)) + 1;
 }
 
 u64 pvhv_table_pa(const void *table)
@@ -294,15 +329,21 @@ static void call_in_range(struct pvhv_domain *d, unsigned long start, unsigned l
 static void range_begin(struct pvhv_domain *d, struct pvhv_slot *s, u64 first, u64 last,
 			bool may_sleep)
 {
-	u64 gfn;
+	u64 i = first - s->gfn, end = last - s->gfn;
 
+	BUILD_BUG_ON_NOT_POWER_OF_2(PVHV_GFN_CHUNK);
 	spin_lock(&d->memory.lock);
 	d->memory.invalidate_count++;
 	spin_unlock(&d->memory.lock);
 	/* From now on nobody remembers anything, so there is no hurry. */
-	for (gfn = first; gfn <= last; gfn++) {
-		WRITE_ONCE(s->gfns[gfn - s->gfn].pfn, 0);
-		if (may_sleep && !(gfn % PVHV_MMU_RMAP_STRIPE))
+	while (i <= end) {
+		u64 stop = min(end, i | (PVHV_GFN_CHUNK - 1));
+		struct pvhv_gfn *g = gfn_record(s, i);
+
+		for (; g && i <= stop; i++)
+			WRITE_ONCE(g++->pfn, 0);
+		i = stop + 1;
+		if (may_sleep)
 			cond_resched();
 	}
 	pvhv_mmu_invalidate_begin(&d->mmu, first, last, may_sleep);
@@ -397,13 +438,24 @@ void pvhv_memory_stop(struct pvhv_domain *d)
 	d->memory.notifier_on = false;
 }
 
+static unsigned long nr_chunks(const struct pvhv_slot *s)
+{
+	return DIV_ROUND_UP(s->nr, PVHV_GFN_CHUNK);
+}
+
 /* After the MMU is gone */
 void pvhv_memory_destroy(struct pvhv_domain *d)
 {
-	int i;
+	struct pvhv_slot *s = d->memory.slots;
+	unsigned long i;
 
-	for (i = 0; i < d->memory.nr_slots; i++)
-		vfree(d->memory.slots[i].gfns);
+	for (; s < d->memory.slots + d->memory.nr_slots; s++) {
+		for (i = 0; i < nr_chunks(s); i++) {
+			free_page((unsigned long)s->chunks[i]);
+			cond_resched();
+		}
+		vfree(s->chunks);
+	}
 }
 
 static bool overlap(u64 a, u64 alen, u64 b, u64 blen)
@@ -470,15 +522,16 @@ int pvhv_set_memory(struct pvhv_domain *d, const struct pvhv_memory *u)
 		    overlap(s.hva, u->size, m->slots[i].hva, m->slots[i].nr << PAGE_SHIFT))
 			goto out;
 	ret = -ENOMEM;
-	s.gfns = __vmalloc(array_size(s.nr, sizeof(*s.gfns)),
-			   GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NOWARN);
-	if (!s.gfns)
+	/* May be some 100 MiB: not to be had by killing others */
+	s.chunks = __vmalloc(array_size(nr_chunks(&s), sizeof(*s.chunks)),
+			     GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NOWARN | __GFP_RETRY_MAYFAIL);
+	if (!s.chunks)
 		goto out;
 	m->slots[m->nr_slots] = s;
 
 	ret = publish_slot(m);
 	if (ret)
-		vfree(s.gfns);
+		vfree(s.chunks);
 out:
 	mutex_unlock(&d->lock);
 	return ret;
@@ -502,18 +555,27 @@ bool pvhv_root_ok(struct pvhv_domain *d, u64 gpa)
  * @gfn:	which
  * @write:	writable, in a copy of its own if need be
  *
- * In the owner's context; sleeps. Return: 0, -EFAULT, -ENOMEM, -EINTR...
+ * Makes the page's record, too. In the owner's context; sleeps. Return: 0, -EFAULT, -ENOMEM,
+ * -EINTR...
  */
 int pvhv_fault_in(struct pvhv_domain *d, u64 gfn, bool write)
 {
 	struct pvhv_slot *s = find_slot(d, gfn);
-	unsigned long hva;
+	unsigned long hva, i;
 	struct page *page;
 	int ret;
 
 	if (!s)
 		return -EFAULT;
-	hva = s->hva + ((gfn - s->gfn) << PAGE_SHIFT);
+	i = array_index_nospec(gfn - s->gfn, s->nr);
+	if (!gfn_record(s, i)) {
+		void *records = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+
+		if (!records)
+			return -ENOMEM;
+		install_records(s, i, records);
+	}
+	hva = s->hva + (i << PAGE_SHIFT);
 	for (;;) {
 		ret = get_user_pages_fast(hva, 1, write ? FOLL_WRITE : 0, &page);
 		if (ret != 1)
@@ -636,7 +698,9 @@ struct page *pvhv_grab_gfn_page(struct pvhv_domain *d, u64 gfn, bool write)
 
 	if (unlikely(!s))
 		return ERR_PTR(-EFAULT);
-	g = &s->gfns[array_index_nospec(gfn - s->gfn, s->nr)];
+	g = gfn_record(s, array_index_nospec(gfn - s->gfn, s->nr));
+	if (!g)
+		return NULL;
 	known = READ_ONCE(g->pfn);
 	if (!(known & PVHV_GFN_VALID) || (write && !(known & PVHV_GFN_WRITABLE)))
 		return NULL;
@@ -654,15 +718,36 @@ struct page *pvhv_grab_gfn_page(struct pvhv_domain *d, u64 gfn, bool write)
 	return page;
 }
 
-/* Remember a page that pvhv_fetch_gfn_page() has got, unless it may be old news. */
+/*
+ * A page for install_records(), charged to whom @mm is; NULL if it is not easily had:
+ * nobody is to be killed for what only makes the next use quicker.
+ */
+static void *records_of(struct mm_struct *mm)
+{
+	struct mem_cgroup *memcg = get_mem_cgroup_from_mm(mm);
+	struct mem_cgroup *old = set_active_memcg(memcg);
+	void *page = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT | __GFP_NORETRY | __GFP_NOWARN);
+
+	set_active_memcg(old);
+	mem_cgroup_put(memcg);
+	return page;
+}
+
+/*
+ * Remember a page that pvhv_fetch_gfn_page() has got, unless it may be old news or there
+ * is no record to note it in.
+ */
 static void remember(struct pvhv_domain *d, u64 gfn, unsigned long seq, struct page *page)
 {
 	struct pvhv_memory_map *m = &d->memory;
 	struct pvhv_slot *s = find_slot(d, gfn);
+	struct pvhv_gfn *g = gfn_record(s, array_index_nospec(gfn - s->gfn, s->nr));
 
+	if (!g)
+		return;
 	spin_lock(&m->lock);
 	if (!m->invalidate_count && m->invalidate_seq == seq)
-		WRITE_ONCE(s->gfns[gfn - s->gfn].pfn, page_to_pfn(page) << PVHV_GFN_SHIFT |
+		WRITE_ONCE(g->pfn, page_to_pfn(page) << PVHV_GFN_SHIFT |
 			   PVHV_GFN_VALID | PVHV_GFN_WRITABLE);
 	spin_unlock(&m->lock);
 }
@@ -682,9 +767,11 @@ struct page *pvhv_fetch_gfn_page(struct pvhv_grant_table *gt, u64 gfn, bool writ
 	unsigned int flags = FOLL_WRITE;
 	struct pvhv_domain *d;
 	struct mm_struct *mm;
-	unsigned long seq, hva;
+	unsigned long seq, hva, i;
+	void *records = NULL;
 	struct pvhv_slot *s;
 	struct page *page;
+	bool unrecorded;
 	int ret, locked;
 
 	rcu_read_lock();
@@ -696,7 +783,9 @@ struct page *pvhv_fetch_gfn_page(struct pvhv_grant_table *gt, u64 gfn, bool writ
 		return ERR_PTR(d && !s ? -EFAULT : -ESRCH);
 	}
 	mm = d->mm;
-	hva = s->hva + (array_index_nospec(gfn - s->gfn, s->nr) << PAGE_SHIFT);
+	i = array_index_nospec(gfn - s->gfn, s->nr);
+	hva = s->hva + (i << PAGE_SHIFT);
+	unrecorded = !gfn_record(s, i);
 	seq = READ_ONCE(d->memory.invalidate_seq);
 	rcu_read_unlock();
 	/* Pairs with the locked section of range_end() */
@@ -711,6 +800,9 @@ again:
 		flags = 0;
 		goto again;
 	}
+	/* What is only passed on between devices is missed by no vCPU: see pvhv_fault_in(). */
+	if (unrecorded && ret == 1 && flags)
+		records = records_of(mm);
 	/* If this is the last use of the address space, its end is not our business. */
 	mmput_async(mm);
 	if (ret != 1)
@@ -721,9 +813,14 @@ again:
 	SetPageDirty(page);
 	rcu_read_lock();
 	d = rcu_dereference(gt->domain);
-	if (d)
+	if (d) {
+		if (records)
+			install_records(find_slot(d, gfn), i, records);
+		records = NULL;
 		remember(d, gfn, seq, page);
+	}
 	rcu_read_unlock();
+	free_page((unsigned long)records);
 	return page;
 }
 

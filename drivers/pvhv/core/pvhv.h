@@ -209,18 +209,28 @@ struct pvhv_gfn {
 #define PVHV_GFN_WRITABLE	2UL
 #define PVHV_GFN_SHIFT		2
 
+/* Pages whose records are made together, when the first of them is wanted */
+#define PVHV_GFN_CHUNK		(PAGE_SIZE / sizeof(struct pvhv_gfn))
+
+/**
+ * struct pvhv_slot - a piece of guest RAM; does not change once it can be found
+ * @gfn:	its first page
+ * @nr:		pages
+ * @hva:	where the owner has it
+ * @chunks:	of PVHV_GFN_CHUNK records each; from NULL to a page, which stays
+ */
 struct pvhv_slot {
 	u64 gfn;
 	u64 nr;
 	unsigned long hva;
-	struct pvhv_gfn *gfns;
+	struct pvhv_gfn **chunks;
 };
 
 struct pvhv_memory_map {
 	int nr_slots;
 	struct pvhv_slot slots[PVHV_MAX_MEMORY_SLOTS];
 	/* Notifier against lookup: as in KVM, see look_up() */
-	spinlock_t lock;		/* invalidat*, gfns[].pfn */
+	spinlock_t lock;		/* invalidat*, pfn of gfns */
 	unsigned long invalidate_seq;
 	long invalidate_count;
 	unsigned long invalidations;	/* that go on, whatever they touch */

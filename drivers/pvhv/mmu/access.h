@@ -63,7 +63,8 @@ int pvhv_gpt_cmpxchg(struct pvhv_mmu *mmu, u64 gpa, u64 old, u64 new);
  * called before the host takes the page away. A page that is reported writable
  * may be written from now on: mark it dirty here.
  *
- * Return: 0, -ENOENT if there is no RAM, -EAGAIN if it must be faulted in.
+ * Return: 0, from when on pvhv_gfn_rmap() has a word for it; -ENOENT if there is no
+ * RAM; -EAGAIN if it must be faulted in, resident or not.
  */
 int pvhv_gfn_to_pfn(struct pvhv_mmu *mmu, u64 gfn, bool write, u64 *pfn, bool *writable);
 
@@ -75,9 +76,18 @@ int pvhv_gfn_to_pfn(struct pvhv_mmu *mmu, u64 gfn, bool write, u64 *pfn, bool *w
  * The word is zero at first and belongs to the MMU until pvhv_mmu_destroy(),
  * after which it is zero again.
  *
- * Return: the word, NULL if there is no RAM.
+ * Return: the word, NULL if there is no RAM or pvhv_gfn_to_pfn() has never found the page.
  */
 unsigned long *pvhv_gfn_rmap(struct pvhv_mmu *mmu, u64 gfn);
+
+/**
+ * pvhv_gfn_skip() - pass over pages of RAM that have no reverse-map word
+ * @mmu: the domain's MMU
+ * @gfn: guest frame number of a page of RAM
+ *
+ * Return: @gfn if it may have a word, else a later page, before which there are none.
+ */
+u64 pvhv_gfn_skip(struct pvhv_mmu *mmu, u64 gfn);
 
 /**
  * pvhv_mmu_host_flush() - no CPU may use translations older than now

@@ -172,7 +172,7 @@ found:
  * On return no entry maps them, and none will before
  * pvhv_mmu_invalidate_end(): a fill that needs them is told -EAGAIN. The
  * hardware's TLBs are still to be flushed: see the head of mmu.h. The range
- * should be clipped to where RAM is, its cost is proportional to its length.
+ * must be clipped to one piece of RAM, its cost is proportional to its length.
  */
 void pvhv_mmu_invalidate_begin(struct pvhv_mmu *mmu, u64 first_gfn, u64 last_gfn, bool may_sleep)
 {
@@ -196,12 +196,24 @@ void pvhv_mmu_invalidate_begin(struct pvhv_mmu *mmu, u64 first_gfn, u64 last_gfn
 	}
 	WRITE_ONCE(mmu->inval_count, mmu->inval_count + 1);
 	spin_unlock(&mmu->inval_lock);
+	/*
+	 * A page that has no word now has no entry. Whoever finds that it has got one, as
+	 * entry_install() does before it looks at the count, sees the above.
+	 */
+	smp_mb();
 
 	while (gfn <= last_gfn) {
 		u64 stop = min(last_gfn, gfn | (PVHV_MMU_RMAP_STRIPE - 1));
 		spinlock_t *lock = pvhv_rmap_lock(mmu, gfn);
+		u64 next = pvhv_gfn_skip(mmu, gfn);
 		unsigned int zapped = 0;
 
+		if (may_sleep)
+			cond_resched();
+		if (next > gfn) {
+			gfn = next;
+			continue;
+		}
 		spin_lock(lock);
 		for (; gfn <= stop; gfn++) {
 			unsigned long *word = pvhv_gfn_rmap(mmu, gfn);
@@ -214,8 +226,6 @@ void pvhv_mmu_invalidate_begin(struct pvhv_mmu *mmu, u64 first_gfn, u64 last_gfn
 			atomic64_add(zapped, &mmu->host_zaps);
 		}
 		spin_unlock(lock);
-		if (may_sleep)
-			cond_resched();
 	}
 }
 

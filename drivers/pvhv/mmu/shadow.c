@@ -68,6 +68,8 @@ static int entry_install(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, struct 
 	word = pvhv_gfn_rmap(mmu, gfn);
 	if (unlikely(!word))
 		return -ENOENT;
+	/* The word, then inval_count; pairs with pvhv_mmu_invalidate_begin() */
+	smp_rmb();
 	bits |= pvhv_leaf_pa(pfn);
 	if (unlikely(!writable))
 		bits &= ~PT_W;

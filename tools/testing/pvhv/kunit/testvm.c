@@ -99,6 +99,7 @@ int pvhv_gfn_to_pfn(struct pvhv_mmu *mmu, u64 gfn, bool write, u64 *pfn, bool *w
 		return -ENOENT;
 	if (g->absent || (write && g->readonly))
 		return -EAGAIN;
+	g->known = true;
 	*pfn = g->pfn;
 	*writable = !g->readonly;
 	run_hook(vm, HOOK_PFN, gfn);
@@ -109,7 +110,14 @@ unsigned long *pvhv_gfn_rmap(struct pvhv_mmu *mmu, u64 gfn)
 {
 	struct testgfn *g = testvm_gfn(vm_of(mmu), gfn);
 
-	return g ? &g->rmap : NULL;
+	return g && g->known ? &g->rmap : NULL;
+}
+
+u64 pvhv_gfn_skip(struct pvhv_mmu *mmu, u64 gfn)
+{
+	struct testgfn *g = testvm_gfn(vm_of(mmu), gfn);
+
+	return g && g->known ? gfn : gfn + 1;
 }
 
 void pvhv_mmu_host_flush(struct pvhv_mmu *mmu)

@@ -50,6 +50,7 @@ struct testgfn {
 	u64 pfn;
 	bool absent;		/* must be faulted in */
 	bool readonly;		/* ... to be written */
+	bool known;		/* has been looked up: has a reverse map */
 };
 
 enum testhook {

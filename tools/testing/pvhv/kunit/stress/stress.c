@@ -19,6 +19,7 @@
 #include "mmu_internal.h"
 
 #define NR_GFNS		1024
+#define KNOWN_TOGETHER	24	/* across the stripes of the rmap locks */
 #define DATA_GFN	256
 #define NR_DATA		600
 #define NR_VCPUS	4
@@ -49,6 +50,7 @@ static struct pvhv_mmu mmu;
 static struct pvhv_mmu_vcpu vcpus[NR_VCPUS];
 static u64 *ram;
 static struct stress_gfn *gfns;
+static bool known[NR_GFNS / KNOWN_TOGETHER + 1];
 static u64 next_table;
 static u64 cr3[NR_MM + 1];
 static u64 ctx[NR_MM + 1];
@@ -112,13 +114,20 @@ int pvhv_gfn_to_pfn(struct pvhv_mmu *m, u64 gfn, bool write, u64 *pfn, bool *wri
 	*pfn = READ_ONCE(gfns[gfn].pfn);
 	if (!*pfn)
 		return -EAGAIN;
+	/* as where it is faulted in */
+	cmpxchg(&known[gfn / KNOWN_TOGETHER], false, true);
 	*writable = write || gfn % 4;
 	return 0;
 }
 
 unsigned long *pvhv_gfn_rmap(struct pvhv_mmu *m, u64 gfn)
 {
-	return gfn < NR_GFNS ? &gfns[gfn].rmap : NULL;
+	return gfn < NR_GFNS && READ_ONCE(known[gfn / KNOWN_TOGETHER]) ? &gfns[gfn].rmap : NULL;
+}
+
+u64 pvhv_gfn_skip(struct pvhv_mmu *m, u64 gfn)
+{
+	return READ_ONCE(known[gfn / KNOWN_TOGETHER]) ? gfn : roundup(gfn + 1, KNOWN_TOGETHER);
 }
 
 void pvhv_mmu_host_flush(struct pvhv_mmu *m)

@@ -164,11 +164,31 @@ static void slots(void)
 	expect("slot-empty", set_memory(domain, 1, 32 * MIB, 0, ram + 8 * MIB), EINVAL);
 	expect("slot-wraps", set_memory(domain, 1, -4096UL, 8192, ram + 8 * MIB), EINVAL);
 	expect("slot-in-kernel", set_memory(domain, 1, 32 * MIB, MIB, (void *)-(16 * MIB)), EINVAL);
-	/* Not for lack of addresses, but of memory for what is kept of each page; without a word */
-	expect("slot-immense", set_memory(domain, 1, 1UL << 45, 1UL << 45, (void *)MIB), ENOMEM);
 	expect("slot-next", set_memory(domain, 1, 32 * MIB, MIB, ram + 8 * MIB), 0);
 	close(domain);
 	munmap(ram, 16 * MIB);
+}
+
+/* In a group of 64 MiB: for what is kept of each MiB there is no memory. Nobody is killed. */
+static void immense(void)
+{
+	int domain = make_domain();
+
+	expect("slot-immense", set_memory(domain, 0, 1UL << 45, 1UL << 45, (void *)MIB), ENOMEM);
+	close(domain);
+}
+
+/* What nobody has used is nothing to keep, or to look through when it goes, page by page. */
+static void huge(void)
+{
+	int domain = make_domain();
+	char *ram = mmap(NULL, 1UL << 40, PROT_NONE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	expect("slot-huge", set_memory(domain, 0, MIB, 1UL << 40, ram), 0);
+	for (int i = 0; i < 8; i++)
+		expect("slot-huge-unmapped", munmap(ram + ((uint64_t)i << 37), 1UL << 37), 0);
+	close(domain);
 }
 
 static void arguments(void)
@@ -619,7 +639,7 @@ static void killed_thread(int which)
 	close(pipes[0]);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	device = open("/dev/pvhv", O_RDWR);
@@ -627,9 +647,14 @@ int main(void)
 		perror("/dev/pvhv");
 		return 1;
 	}
+	if (argc > 1 && !strcmp(argv[1], "immense")) {
+		immense();
+		return !!failures;
+	}
 	fresh_vcpu();
 	empty_guest();
 	slots();
+	huge();
 	arguments();
 	features();
 	disks();
