@@ -167,7 +167,8 @@ static int look_up(struct pvhv_memory_map *m, unsigned long hva, struct pvhv_gfn
 	return 0;
 }
 
-int pvhv_gfn_to_pfn(struct pvhv_mmu *mmu, u64 gfn, bool write, u64 *pfn, bool *writable)
+int pvhv_gfn_to_pfn(struct pvhv_mmu *mmu, u64 gfn, bool write, u64 *pfn, bool *writable,
+		    unsigned long **rmap)
 {
 	struct pvhv_domain *d = pvhv_mmu_domain(mmu);
 	struct pvhv_slot *s = find_slot(d, gfn);
@@ -180,6 +181,7 @@ int pvhv_gfn_to_pfn(struct pvhv_mmu *mmu, u64 gfn, bool write, u64 *pfn, bool *w
 	g = gfn_record(s, i);
 	if (unlikely(!g))
 		return -EAGAIN;
+	*rmap = &g->rmap;
 	known = READ_ONCE(g->pfn);
 	if (likely(known & PVHV_GFN_VALID && (!write || known & PVHV_GFN_WRITABLE))) {
 		*pfn = known >> PVHV_GFN_SHIFT;

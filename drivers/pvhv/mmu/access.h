@@ -58,15 +58,16 @@ int pvhv_gpt_cmpxchg(struct pvhv_mmu *mmu, u64 gpa, u64 old, u64 new);
  * @write:	it is going to be mapped writable
  * @pfn:	out: host frame number
  * @writable:	out: it may be mapped writable (always true after @write)
+ * @rmap:	out: what pvhv_gfn_rmap() returns
  *
  * No reference is taken: the MMU relies on pvhv_mmu_invalidate_begin() being
  * called before the host takes the page away. A page that is reported writable
  * may be written from now on: mark it dirty here.
  *
- * Return: 0, from when on pvhv_gfn_rmap() has a word for it; -ENOENT if there is no
- * RAM; -EAGAIN if it must be faulted in, resident or not.
+ * Return: 0, -ENOENT if there is no RAM, -EAGAIN if it must be faulted in, resident or not.
  */
-int pvhv_gfn_to_pfn(struct pvhv_mmu *mmu, u64 gfn, bool write, u64 *pfn, bool *writable);
+int pvhv_gfn_to_pfn(struct pvhv_mmu *mmu, u64 gfn, bool write, u64 *pfn, bool *writable,
+		    unsigned long **rmap);
 
 /**
  * pvhv_gfn_rmap() - the reverse-map word of a page of guest RAM

@@ -62,12 +62,9 @@ static int entry_install(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, struct 
 		return -ENOENT;
 	/* before the page is looked up; pairs with pvhv_mmu_invalidate_end() */
 	seq = smp_load_acquire(&mmu->inval_seq);
-	r = pvhv_gfn_to_pfn(mmu, gfn, write, &pfn, &writable);
+	r = pvhv_gfn_to_pfn(mmu, gfn, write, &pfn, &writable, &word);
 	if (unlikely(r))
 		return r;
-	word = pvhv_gfn_rmap(mmu, gfn);
-	if (unlikely(!word))
-		return -ENOENT;
 	/* The word, then inval_count; pairs with pvhv_mmu_invalidate_begin() */
 	smp_rmb();
 	bits |= pvhv_leaf_pa(pfn);

@@ -90,7 +90,8 @@ int pvhv_gpt_cmpxchg(struct pvhv_mmu *mmu, u64 gpa, u64 old, u64 new)
 	return 0;
 }
 
-int pvhv_gfn_to_pfn(struct pvhv_mmu *mmu, u64 gfn, bool write, u64 *pfn, bool *writable)
+int pvhv_gfn_to_pfn(struct pvhv_mmu *mmu, u64 gfn, bool write, u64 *pfn, bool *writable,
+		    unsigned long **rmap)
 {
 	struct testvm *vm = vm_of(mmu);
 	struct testgfn *g = testvm_gfn(vm, gfn);
@@ -102,6 +103,7 @@ int pvhv_gfn_to_pfn(struct pvhv_mmu *mmu, u64 gfn, bool write, u64 *pfn, bool *w
 	g->known = true;
 	*pfn = g->pfn;
 	*writable = !g->readonly;
+	*rmap = &g->rmap;
 	run_hook(vm, HOOK_PFN, gfn);
 	return 0;
 }

@@ -107,7 +107,8 @@ int pvhv_gpt_cmpxchg(struct pvhv_mmu *m, u64 gpa, u64 old, u64 new)
 	return cmpxchg(&ram[gpa / 8], old, new) != old;
 }
 
-int pvhv_gfn_to_pfn(struct pvhv_mmu *m, u64 gfn, bool write, u64 *pfn, bool *writable)
+int pvhv_gfn_to_pfn(struct pvhv_mmu *m, u64 gfn, bool write, u64 *pfn, bool *writable,
+		    unsigned long **rmap)
 {
 	if (gfn >= NR_GFNS)
 		return -ENOENT;
@@ -117,6 +118,7 @@ int pvhv_gfn_to_pfn(struct pvhv_mmu *m, u64 gfn, bool write, u64 *pfn, bool *wri
 	/* as where it is faulted in */
 	cmpxchg(&known[gfn / KNOWN_TOGETHER], false, true);
 	*writable = write || gfn % 4;
+	*rmap = &gfns[gfn].rmap;
 	return 0;
 }
 
