@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # run: vm
-# hosts: stock debug cpu-qemu64
-# long: debug
+# hosts: stock debug no-tsc cpu-qemu64
+# long: debug cpu-qemu64
 # needs: guest programs
 # copy: build/linux/tests/time:/root/time
 # timeout: 300
