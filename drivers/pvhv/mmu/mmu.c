@@ -262,7 +262,8 @@ int pvhv_mmu_topup(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv)
 	if (!cache_suffices(cache)) {
 		int r;
 
-		pvhv_roots_reap(mmu);
+		while (pvhv_root_reap(mmu))
+			;
 		r = topup_tables(mmu, mv);
 		if (r)
 			return r;
@@ -286,7 +287,7 @@ int pvhv_mmu_topup(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv)
 }
 
 /**
- * pvhv_mmu_vcpu_idle() - let others have a vCPU's spare tables and roots
+ * pvhv_mmu_vcpu_idle() - let others have a vCPU's spare tables and roots, free a dead one
  * @mmu:	the domain's MMU
  * @mv:		the vCPU, which is not going to run for a while
  *
@@ -304,6 +305,8 @@ void pvhv_mmu_vcpu_idle(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv)
 			pvhv_pool_put_table(mmu, t);
 	while ((root = pop_root(cache)))
 		pvhv_pool_put_root(mmu, root);
+	/* one, as an interrupt may come meanwhile */
+	pvhv_root_reap(mmu);
 }
 
 /**

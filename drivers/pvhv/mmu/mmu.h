@@ -10,7 +10,7 @@
  *
  * Who calls what, and in which context:
  *
- *   may sleep		pvhv_mmu_init/destroy, _vcpu_init/destroy, _topup,
+ *   may sleep		pvhv_mmu_init/destroy, _vcpu_init/idle/destroy, _topup,
  *			_mm_drop
  *   no spinlocks held	_load_root, _flush_*_step: they call
  *			pvhv_mmu_host_flush(), but do not sleep by themselves
@@ -94,7 +94,7 @@ struct pvhv_mmu_config {
  * struct pvhv_mmu_stats - counters
  * @fills:	entries installed because they were missed
  * @prefills:	entries installed around a miss or by a hint
- * @faults_guest: faults that were the guest's own
+ * @faults_guest: faults that were found to be the guest's own
  * @retries:	fills that waited for the host (-EAGAIN)
  * @resyncs:	leaf tables compared with the guest's
  * @narrowed:	entries that lost permissions
@@ -228,7 +228,7 @@ struct pvhv_mmu {
 /**
  * struct pvhv_mmu_vcpu - a vCPU's part of the MMU; embedded there
  * @root:	what is loaded; NULL before the first pvhv_mmu_load_root()
- * @anon:	this vCPU's root for address spaces without identity
+ * @anon:	its root for address spaces without identity, while one is loaded
  * @cache:	spare objects
  * @stats:	counters
  */

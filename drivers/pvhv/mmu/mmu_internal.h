@@ -398,7 +398,7 @@ struct pvhv_root *pvhv_root_alloc(struct pvhv_mmu *mmu);
 void pvhv_root_free(struct pvhv_mmu *mmu, struct pvhv_root *root);
 int pvhv_root_split(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, struct pvhv_root *root);
 bool pvhv_roots_evict(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv);
-void pvhv_roots_reap(struct pvhv_mmu *mmu);
+bool pvhv_root_reap(struct pvhv_mmu *mmu);
 void pvhv_roots_leave(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv);
 void pvhv_roots_destroy(struct pvhv_mmu *mmu);
 

@@ -5,7 +5,8 @@
  * The guest names an address space by its ctx_id; what is shadowed of it stays
  * while it is loaded nowhere, until the guest drops the name or the room is
  * needed. Address spaces without a name (ctx_id 0) have one root per vCPU,
- * which is made to agree with the guest's tables at each load.
+ * which is made to agree with the guest's tables at each load and goes when one
+ * with a name is loaded.
  *
  * A root has two PML4 pages. User mode's has the user half only, and only what
  * is accessible to user mode. Kernel mode's has the kernel half, and the same
@@ -249,8 +250,14 @@ static int root_switch(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, u64 cr3, 
 		*fresh = true;
 	}
 	mv->root = root;
-	if (old && old != mv->anon)
+	if (old && old != mv->anon) {
 		root_put(mmu, old);
+	} else if (old && old != root) {
+		/* A kernel that names its address spaces is not coming back to it. */
+		mv->anon = NULL;
+		WRITE_ONCE(old->dead, true);
+		root_put(mmu, old);
+	}
 out:
 	spin_unlock(&mmu->roots_lock);
 	return r;
@@ -437,25 +444,26 @@ static struct pvhv_root *root_victim(struct pvhv_mmu *mmu)
 }
 
 /**
- * pvhv_roots_reap() - free what was dropped while it was loaded
+ * pvhv_root_reap() - free a root that was dropped while it was loaded
  * @mmu:	the domain's MMU
  *
  * May sleep.
+ *
+ * Return: false if there was none.
  */
-void pvhv_roots_reap(struct pvhv_mmu *mmu)
+bool pvhv_root_reap(struct pvhv_mmu *mmu)
 {
 	struct pvhv_root *root;
 
-	for (;;) {
-		spin_lock(&mmu->roots_lock);
-		root = list_first_entry_or_null(&mmu->dead, struct pvhv_root, list);
-		if (root)
-			list_del_init(&root->list);
-		spin_unlock(&mmu->roots_lock);
-		if (!root)
-			return;
-		root_destroy(mmu, root);
-	}
+	spin_lock(&mmu->roots_lock);
+	root = list_first_entry_or_null(&mmu->dead, struct pvhv_root, list);
+	if (root)
+		list_del_init(&root->list);
+	spin_unlock(&mmu->roots_lock);
+	if (!root)
+		return false;
+	root_destroy(mmu, root);
+	return true;
 }
 
 static bool zap_if_any(struct pvhv_mmu *mmu, struct pvhv_mmu_tree *tree)
@@ -533,7 +541,8 @@ void pvhv_roots_leave(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv)
 		root_put(mmu, anon);
 	}
 	spin_unlock(&mmu->roots_lock);
-	pvhv_roots_reap(mmu);
+	while (pvhv_root_reap(mmu))
+		;
 }
 
 /* The domain is gone. */

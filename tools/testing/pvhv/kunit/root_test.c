@@ -179,7 +179,14 @@ static void root_anonymous(struct kunit *test)
 	KUNIT_EXPECT_NE(test, pvhv_mmu_root_id(vm->v), other);
 	touch(vm, 2);
 	/* from and to named ones */
+	KUNIT_EXPECT_EQ(test, vm->mmu.nr_roots, 2U);
 	testvm_load(vm, a, 9, 1);
+	/* it goes then, and is freed when there is time */
+	KUNIT_EXPECT_NULL(test, vm->v->anon);
+	KUNIT_EXPECT_EQ(test, vm->mmu.nr_roots, 3U);
+	pvhv_mmu_vcpu_idle(&vm->mmu, vm->v);
+	KUNIT_EXPECT_EQ(test, vm->mmu.nr_roots, 2U);
+	testvm_check(vm);
 	testvm_load(vm, b, 0, 0);
 	testvm_check_agrees(vm);
 	pvhv_mmu_mm_drop(&vm->mmu, 0);
