@@ -20,6 +20,9 @@
 #define KICK_MS		10	/* between kicks: one may come just before PVHV_RUN */
 #define KICKS		100
 
+/* bytes: the default's 8 MiB would be a page table of its own for each */
+#define VCPU_STACK	(256 * 1024)
+
 static void on_kick(int sig)
 {
 }
@@ -232,6 +235,7 @@ int domain_start(struct domain *dom, const struct domain_start *start, struct er
 		.es = KERNEL_DS,
 	};
 	struct sigaction kick = { .sa_handler = on_kick };
+	pthread_attr_t attr;
 	sigset_t all, old;
 	unsigned int i;
 	int rc;
@@ -245,12 +249,14 @@ int domain_start(struct domain *dom, const struct domain_start *start, struct er
 	sigfillset(&all);
 	sigdelset(&all, KICK_SIGNAL);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, VCPU_STACK);
 	/* vCPU 0 last: it starts the others */
 	for (i = dom->nr_vcpus; !rc && i--;) {
 		struct vcpu *vcpu = &dom->vcpu[i];
 		char name[24];
 
-		rc = pthread_create(&vcpu->thread, NULL, vcpu_thread, vcpu);
+		rc = pthread_create(&vcpu->thread, &attr, vcpu_thread, vcpu);
 		if (rc) {
 			errmsg_set(e, "no thread for vCPU %u: %s", i, strerror(rc));
 			break;
@@ -260,6 +266,7 @@ int domain_start(struct domain *dom, const struct domain_start *start, struct er
 		pthread_setname_np(vcpu->thread, name);
 		wait_begun(vcpu);
 	}
+	pthread_attr_destroy(&attr);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	return rc ? -1 : 0;
 }
