@@ -428,7 +428,10 @@ static unsigned int scan(struct pvhv_mmu_tree *tree, u64 first, u64 last, bool q
 	return n;
 }
 
-/* The user halves of address spaces with the table @of, or of all if it is 0 */
+/*
+ * The user halves of address spaces with the table @of, or of all if it is 0. What has the table, is in
+ * no hash any more and is not used is being destroyed: nobody has it loaded or can.
+ */
 static unsigned int scan_mm(u64 of, u64 first, u64 last, bool quiet)
 {
 	struct pvhv_root *root;
@@ -436,7 +439,7 @@ static unsigned int scan_mm(u64 of, u64 first, u64 last, bool quiet)
 
 	spin_lock(&mmu.roots_lock);
 	list_for_each_entry(root, &mmu.all, all) {
-		if (of && root->cr3 != of)
+		if (of && (root->cr3 != of || (hlist_unhashed(&root->hash) && !root->users)))
 			continue;
 		n += scan(&root->user, first, last, quiet);
 		if (READ_ONCE(root->kuser))
