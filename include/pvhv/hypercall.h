@@ -166,7 +166,13 @@
 #define PVHV_HC_FLUSH_MM	46
 /* (): the number of vCPUs that the owner wants online, 0: it has not said */
 #define PVHV_HC_GET_VCPUS	47
-#define PVHV_NR_HYPERCALLS	48
+/*
+ * (gva in the user half, error code of a user-mode page fault): let the access be made again, if
+ * the current tables permit it. Returns 0: go back and try; or the error code of the page fault
+ * that it is
+ */
+#define PVHV_HC_PAGE_FAULT	48
+#define PVHV_NR_HYPERCALLS	49
 
 /* Vectors that the hypervisor raises by itself */
 #define PVHV_VECTOR_TIMER	0xec	/* Linux's LOCAL_TIMER_VECTOR */
@@ -185,10 +191,17 @@
 #ifndef __ASSEMBLY__
 #include <linux/types.h>
 
+/*
+ * With PVHV_F_DIRECT_FAULTS: page faults in user mode may be told before the hypervisor has looked
+ * at the guest's tables. They may permit the access, and P in the error code says nothing: ask with
+ * PVHV_HC_PAGE_FAULT.
+ */
+#define PVHV_SETUP_DIRECT_FAULTS	(1 << 0)
+
 /**
  * struct pvhv_vcpu_setup - argument of PVHV_HC_VCPU_SETUP
  * @page_gpa:		the vCPU page (page aligned, RAM); zeroed by the guest
- * @flags:		0
+ * @flags:		PVHV_SETUP_xxx
  * @kernel_gs_base:	GS base at every entry to kernel mode
  * @entry_syscall:	SYSCALL from user mode
  * @entry_event_user:	exception or interrupt in user mode

@@ -22,6 +22,7 @@
 #define PVHV_F_CLOCK_STABLE	(1ULL << 1)	/* the TSC may be used for time */
 #define PVHV_F_HINTS		(1ULL << 2)	/* the vCPU page's hints are consumed */
 #define PVHV_F_CPUID_FAULTING	(1ULL << 3)	/* CPUID in user mode shows the guest's view */
+#define PVHV_F_DIRECT_FAULTS	(1ULL << 4)	/* PVHV_SETUP_DIRECT_FAULTS can be asked for */
 
 #define PVHV_MEM_RAM		1
 #define PVHV_MEM_RESERVED	2	/* must not be used */

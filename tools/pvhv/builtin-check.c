@@ -15,6 +15,7 @@ struct bit_name {
 static const struct bit_name features[] = {
 	{ PVHV_F_FSGSBASE, "fsgsbase" }, { PVHV_F_CLOCK_STABLE, "clock-stable" },
 	{ PVHV_F_HINTS, "hints" }, { PVHV_F_CPUID_FAULTING, "cpuid-faulting" },
+	{ PVHV_F_DIRECT_FAULTS, "direct-faults" },
 };
 
 static const struct bit_name switcher[] = {

@@ -63,7 +63,7 @@ static void deliver(struct pvhv_vcpu *v, u8 vector, u64 error_code)
 		p->rflags = flags | X86_EFLAGS_IF;
 		p->user_gs_base = g->gs_base;
 		WRITE_ONCE(p->in_delivery, 1);
-		enter_kernel(v, v->entry_event_user);
+		enter_kernel(v, g->entry_event_user);
 	} else {
 		p->rflags = flags | (READ_ONCE(p->vif) ? X86_EFLAGS_IF : 0);
 		WRITE_ONCE(p->in_delivery, 1);

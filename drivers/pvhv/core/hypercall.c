@@ -108,6 +108,30 @@ int pvhv_invlpg(struct pvhv_vcpu *v, u64 gva)
 	return ret ? ret : 1;
 }
 
+/* As page_fault() in vcpu.c, for one that the switcher has told of. */
+static long hc_page_fault(struct pvhv_vcpu *v, const u64 *a)
+{
+	struct pvhv_mmu_fault_info info;
+	int ret;
+
+	if (!pvhv_page_fault_args_ok(a))
+		return -PVHV_EINVAL;
+	ret = pvhv_mmu_fault(&v->domain->mmu, &v->mmu, a[0], a[1] & ~(u64)PVHV_PF_P, &info);
+	trace_pvhv_page_fault(v->id, a[0], a[1], ret);
+	switch (ret) {
+	case PVHV_MMU_FILLED:
+		return 0;
+	case PVHV_MMU_GUEST_FAULT:
+		return info.error_code;
+	case -EAGAIN:
+		v->slow.fault_in = true;
+		v->slow.gfn = info.gfn;
+		v->slow.write = info.write;
+		return HC_RETRY_SLOW;
+	}
+	return mmu_result(v, ret);
+}
+
 static long hc_mm_drop(struct pvhv_vcpu *v, const u64 *a)
 {
 	/* The bigger it was the longer it takes. */
@@ -403,6 +427,7 @@ static const struct hypercall {
 	HC(KICK,		pvhv_hc_kick,		MULTI),
 	HC(FLUSH_MM,		hc_flush_mm,		MULTI),
 	HC(GET_VCPUS,		pvhv_hc_get_vcpus,	MULTI),
+	HC(PAGE_FAULT,		hc_page_fault,		0),
 #undef HC
 };
 

@@ -16,6 +16,10 @@
 
 #define PVHV_USER_BITS		47	/* of an address in the user half */
 
+/* Of error codes (SDM volume 3, 4.7): U, and what a direct page fault may have: P, W, U, I */
+#define PVHV_DIRECT_PF_U	BIT(2)
+#define PVHV_DIRECT_PF		(BIT(0) | BIT(1) | PVHV_DIRECT_PF_U | BIT(4))
+
 /* Canonical in four-level paging, which is what guests have */
 static inline bool pvhv_canonical(u64 va)
 {
@@ -75,10 +79,17 @@ static inline bool pvhv_multicall_args_ok(const u64 *a)
 	       pvhv_in_one_page(a[0], a[1] * sizeof(struct pvhv_multicall));
 }
 
-/* But for the vCPU page, which is a matter of the domain's memory */
+static inline bool pvhv_page_fault_args_ok(const u64 *a)
+{
+	return !(a[0] >> PVHV_USER_BITS) && !(a[1] & ~(u64)PVHV_DIRECT_PF) &&
+	       a[1] & PVHV_DIRECT_PF_U;
+}
+
+/* But for what the host offers, and for the vCPU page, which is a matter of the domain's memory */
 static inline bool pvhv_vcpu_setup_ok(const struct pvhv_vcpu_setup *s)
 {
-	return !s->flags && !memchr_inv(s->reserved, 0, sizeof(s->reserved)) &&
+	return !(s->flags & ~(u64)PVHV_SETUP_DIRECT_FAULTS) &&
+	       !memchr_inv(s->reserved, 0, sizeof(s->reserved)) &&
 	       !(s->page_gpa & ~PAGE_MASK) &&
 	       pvhv_canonical(s->kernel_gs_base) && pvhv_canonical(s->entry_syscall) &&
 	       pvhv_canonical(s->entry_event_user) && pvhv_canonical(s->entry_event_kernel) &&

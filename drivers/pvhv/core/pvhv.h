@@ -32,14 +32,15 @@ struct pvhv_domain;
  * @exits:		world switches back to the host
  * @exit_hypercall:	hypercalls that reached the host
  * @exit_return:	returns that the switcher left to C
- * @exit_page_fault:	page faults, the guest's own and shadow misses
+ * @exit_page_fault:	page faults, the guest's own and shadow misses, but @faults_direct
  * @exit_exception:	other exceptions
  * @exit_emulate:	privileged instructions emulated
  * @exit_interrupt:	the host's interrupts
  * @exit_nmi:		the host's NMIs
  * @syscalls_direct:	system calls that the switcher served alone
  * @returns_direct:	returns likewise
- * @events:		exceptions delivered
+ * @faults_direct:	page faults in user mode likewise
+ * @events:		exceptions delivered, but for @faults_direct
  * @interrupts:		interrupts delivered
  * @loads:		times that the vCPU was loaded on a CPU
  * @halts:		times that it slept in PVHV_HC_HALT
@@ -58,6 +59,7 @@ struct pvhv_vcpu_stats {
 	u64 exit_nmi;
 	u64 syscalls_direct;
 	u64 returns_direct;
+	u64 faults_direct;
 	u64 events;
 	u64 interrupts;
 	u64 loads;
@@ -140,7 +142,7 @@ struct pvhv_vcpu {
 	/* Registered by PVHV_HC_VCPU_SETUP */
 	struct pvhv_vcpu_page *page;
 	struct page *page_ref;
-	u64 entry_event_user, entry_event_kernel;
+	u64 entry_event_kernel;
 	u64 entry_double_fault, df_stack;
 
 	/* Descriptors and registers that only we may load */

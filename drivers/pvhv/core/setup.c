@@ -21,6 +21,7 @@ long pvhv_hc_vcpu_setup(struct pvhv_vcpu *v, const u64 *a)
 	struct sw_guest *g = v->guest;
 	struct pvhv_vcpu_setup s;
 	struct page *page;
+	bool direct;
 	u8 vif = 0;
 	int ret;
 
@@ -28,7 +29,8 @@ long pvhv_hc_vcpu_setup(struct pvhv_vcpu *v, const u64 *a)
 		return -PVHV_EINVAL;
 	if (pvhv_copy_from_guest(v, &s, a[0], sizeof(s)))
 		return -PVHV_EFAULT;
-	if (!pvhv_vcpu_setup_ok(&s))
+	direct = s.flags & PVHV_SETUP_DIRECT_FAULTS;
+	if (!pvhv_vcpu_setup_ok(&s) || (direct && !(pvhv_features() & PVHV_F_DIRECT_FAULTS)))
 		return -PVHV_EINVAL;
 	page = pvhv_pin_guest_page(d, s.page_gpa);
 	if (IS_ERR(page))
@@ -65,7 +67,8 @@ long pvhv_hc_vcpu_setup(struct pvhv_vcpu *v, const u64 *a)
 	g->ret_iret = s.ret_user_iret;
 	g->ret_kernel = s.ret_kernel;
 	g->kernel_gs = s.kernel_gs_base;
-	v->entry_event_user = s.entry_event_user;
+	g->entry_event_user = s.entry_event_user;
+	g->direct_faults = direct;
 	v->entry_event_kernel = s.entry_event_kernel;
 	v->entry_double_fault = s.entry_double_fault;
 	v->df_stack = s.df_stack;

@@ -47,6 +47,7 @@ static const struct counter vcpu_counters[] = {
 	VCPU(exit_nmi),
 	VCPU(syscalls_direct),
 	VCPU(returns_direct),
+	VCPU(faults_direct),
 	VCPU(events),
 	VCPU(interrupts),
 	VCPU(loads),

@@ -69,6 +69,7 @@ bool pvhv_vcpu_is_preempted(long cpu);
 
 /* mmu.c, apic.c, smp.c, time.c, reboot.c */
 void pvhv_mmu_init(void);
+bool pvhv_shadow_miss(unsigned long *error_code);
 void pvhv_apic_init(void);
 void pvhv_smp_init(void);
 void pvhv_time_init(void);
@@ -82,6 +83,16 @@ void pvhv_console_early_init(void);
 #else
 static inline void pvhv_console_early_init(void) { }
 #endif
+
+/*
+ * Page faults in user mode come before the hypervisor has looked at them. Not where RCU may
+ * take user mode for an idle CPU: pvhv_shadow_miss() walks page tables before it is told otherwise.
+ */
+static __always_inline bool pvhv_direct_faults(void)
+{
+	return !IS_ENABLED(CONFIG_CONTEXT_TRACKING_USER) &&
+	       pvhv_features & PVHV_F_DIRECT_FAULTS;
+}
 
 /*
  * Interrupts off without tracing or lockdep: for the few hypercalls that

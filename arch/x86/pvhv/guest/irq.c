@@ -130,8 +130,11 @@ static __always_inline void pvhv_event(struct pt_regs *regs, unsigned long vecto
 __visible noinstr void pvhv_event_user(struct pt_regs *regs, unsigned long vector,
 				       unsigned long error_code)
 {
-	if (likely(vector == X86_TRAP_PF))
+	if (likely(vector == X86_TRAP_PF)) {
+		if (pvhv_direct_faults() && pvhv_shadow_miss(&error_code))
+			return;
 		return exc_page_fault(regs, error_code);
+	}
 	if (vector == X86_TRAP_DB)
 		return noist_exc_debug(regs);
 	pvhv_event(regs, vector, error_code);

@@ -5,13 +5,15 @@
  * The hypervisor runs the guest on shadow page tables that it fills from the
  * guest's on demand, like a TLB in software. So page tables are written here
  * as on bare hardware, and the hypervisor must be told of exactly what the
- * hardware must be told of: CR3 loads and flushes. Two things make that cheap:
+ * hardware must be told of: CR3 loads and flushes. Three things make that cheap:
  *
  *  - A CR3 load says which address space it is (ctx_id) and up to which flush
  *    it must be current (tlb_gen). Linux has both for its own use of ASIDs.
  *    The hypervisor keeps shadows by ctx_id, for all vCPUs together, so a
  *    switch back to an address space finds its shadow as it was left, and the
  *    guest needs no PCID.
+ *  - Page faults of programs come here first (PVHV_SETUP_DIRECT_FAULTS): most are
+ *    the guest's own, and the few misses of the shadow cost a look at our tables.
  *  - Hints: where Linux makes a PTE present it says so in the vCPU page. That
  *    costs no exit; the hypervisor reads it when it is entered anyhow, and a
  *    fault that the guest has just served is not taken again by the shadow.
@@ -25,6 +27,7 @@
 #include <asm/pvhv.h>
 #include <asm/tlb.h>
 #include <asm/tlbflush.h>
+#include <asm/trap_pf.h>
 
 #include "guest.h"
 
@@ -71,6 +74,53 @@ static void __init pvhv_write_cr3_early(unsigned long cr3)
 static noinstr void pvhv_write_cr2(unsigned long cr2)
 {
 	raw_cpu_write(pvhv_vcpu_page.cr2, cr2);
+}
+
+/**
+ * pvhv_shadow_miss - is a page fault in user mode none of ours?
+ * @error_code:	of the fault, whose address is in the vCPU page; is made what it would be on bare
+ *		hardware
+ *
+ * Interrupts are off: what another CPU unmaps stays a page table until this one has passed a
+ * quiescent state (see tlb_remove_table).
+ *
+ * Return: true if the tables permit the access and the hypervisor has seen to it: try again.
+ */
+noinstr bool pvhv_shadow_miss(unsigned long *error_code)
+{
+	unsigned long address = raw_cpu_read_8(pvhv_vcpu_page.cr2);
+	unsigned long error = *error_code & ~X86_PF_PROT;
+	u64 entry = raw_cpu_read_8(pvhv_cr3);
+	u64 all = ~0ULL, any = 0;
+	unsigned int shift;
+	long ret;
+
+	/* The kernel half's are not told before they have been looked at. */
+	if (address >> 47)
+		return false;
+	for (shift = 39; ; shift -= 9) {
+		u64 *table = __va(entry & PTE_PFN_MASK);
+
+		entry = READ_ONCE(table[address >> shift & (PTRS_PER_PTE - 1)]);
+		if (!(entry & _PAGE_PRESENT))
+			goto own;
+		all &= entry;
+		any |= entry;
+		if (shift == PAGE_SHIFT || entry & _PAGE_PSE)
+			break;
+	}
+	error |= X86_PF_PROT;
+	if (!(all & _PAGE_USER) || (error & X86_PF_WRITE && !(all & _PAGE_RW)) ||
+	    (error & X86_PF_INSTR && any & _PAGE_NX))
+		goto own;
+	ret = pvhv_hypercall2(PVHV_HC_PAGE_FAULT, address, error);
+	if (ret <= 0)
+		return !ret;
+	/* changed meanwhile, or the hypervisor knows of no such memory */
+	error = ret;
+own:
+	*error_code = error;
+	return false;
 }
 
 static void pvhv_flush_tlb_user(void)

@@ -70,6 +70,7 @@ void __ref pvhv_register_vcpu(void)
 
 	memset(setup, 0, sizeof(*setup));
 	setup->page_gpa = pvhv_percpu_pa(page);
+	setup->flags = pvhv_direct_faults() ? PVHV_SETUP_DIRECT_FAULTS : 0;
 	setup->kernel_gs_base = base;
 	setup->entry_syscall = (unsigned long)pvhv_entry_syscall;
 	setup->entry_event_user = (unsigned long)pvhv_entry_event_user;

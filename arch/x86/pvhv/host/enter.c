@@ -75,6 +75,9 @@ SW_ASSERT(struct sw_data, guest.nr_syscalls, D_NR_SYSCALLS);
 SW_ASSERT(struct sw_data, guest.nr_returns, D_NR_RETURNS);
 SW_ASSERT(struct sw_data, guest.ds, D_DS);
 SW_ASSERT(struct sw_data, guest.tls, D_TLS);
+SW_ASSERT(struct sw_data, guest.direct_faults, D_DIRECT_FAULTS);
+SW_ASSERT(struct sw_data, guest.entry_event_user, D_ENTRY_EVENT);
+SW_ASSERT(struct sw_data, guest.nr_faults, D_NR_FAULTS);
 SW_ASSERT(struct sw_data, guest.es, D_ES);
 SW_ASSERT(struct sw_data, guest.fs, D_FS);
 SW_ASSERT(struct sw_data, guest.gs, D_GS);
@@ -164,8 +167,9 @@ u64 pvhv_features(void)
 {
 	u64 f = PVHV_F_HINTS;
 
+	/* Without it too many MSRs are written for the switcher to do it alone. */
 	if (switcher_flags & SW_F_FSGSBASE)
-		f |= PVHV_F_FSGSBASE;
+		f |= PVHV_F_FSGSBASE | PVHV_F_DIRECT_FAULTS;
 	if (pvhv_clock_stable())
 		f |= PVHV_F_CLOCK_STABLE;
 	/* If the thread that runs a vCPU has asked for it: see pvhv_emulate() */
@@ -730,8 +734,10 @@ void pvhv_enter(struct pvhv_vcpu *v)
 	/* What the switcher counts, here so that nobody else looks into the area */
 	v->stats.syscalls_direct += d->guest.nr_syscalls;
 	v->stats.returns_direct += d->guest.nr_returns;
+	v->stats.faults_direct += d->guest.nr_faults;
 	d->guest.nr_syscalls = 0;
 	d->guest.nr_returns = 0;
+	d->guest.nr_faults = 0;
 	vec = v->regs->vec;
 	if (vec == X86_TRAP_PF)
 		v->apf_flags = kvm_read_and_reset_apf_flags();

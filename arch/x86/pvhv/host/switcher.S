@@ -16,6 +16,7 @@
  *	  after swapgs		H    O       O    G    is noted
  *	sw_enter_window		G    O       O    G    makes us leave again (sw_enter_abort)
  *	sw_syscall & co		G    O       O    G    is noted, seen before the return
+ *	sw_page_fault		G    O       O    G    likewise
  *	sw_sysret_window	G    O       O    G    makes us leave (sw_sysret_abort)
  *	sw_iret_window		G    O       O    G    makes us leave (sw_iret_abort)
  *	guest, ring 3		G    O       O    G    exits with the registers as of then
@@ -71,7 +72,11 @@ sw_blob_start:
 	push	$0
 	.endif
 	push	$vec
+	.if vec == 14
+	jmp	sw_page_fault
+	.else
 	jmp	sw_exception
+	.endif
 	.endif
 	vec = vec + 1
 	.endr
@@ -228,6 +233,7 @@ sw_load_stale:
 sw_exception:
 	testb	$3, 24(%rsp)
 	jz	sw_ring0
+sw_from_guest:
 	PUSH_GPRS
 	mov	%cr2, %rax
 	mov	%rax, DATA(D_CR2)
@@ -278,6 +284,71 @@ sw_exit_mitigated:
 	xor	%r10d, %r10d
 	xor	%r11d, %r11d
 	jmp	sw_exit_ret
+
+/*
+ * A page fault in user mode goes straight to the guest's kernel, if that wants it so: it can see
+ * for itself whether its own tables are to blame. What is not an ordinary access to the user half
+ * is for C: protection keys, reserved bits, addresses that are canonical to five levels only, and
+ * KVM's notes about its own paging, which have 0 as their error code.
+ */
+	.balign 16
+sw_page_fault:
+	testb	$3, 24(%rsp)
+	jz	sw_ring0
+	cmpb	$0, DATA(D_DIRECT_FAULTS)
+	je	sw_from_guest
+	cmpb	$0, DATA(D_USER_MODE)
+	je	sw_from_guest
+	push	%rax
+	push	%rcx
+	mov	24(%rsp), %rcx		/* error code: P, W, I and always U */
+	mov	%ecx, %eax
+	and	$~0x13, %eax
+	cmp	$4, %eax
+	jne	sw_page_fault_slow
+	mov	%cr2, %rax
+	shr	$47, %rax
+	jnz	sw_page_fault_slow
+	mov	DATA(D_VP), %rax
+	mov	%rcx, PVHV_VP_ERROR_CODE(%rax)
+	mov	%cr2, %rcx
+	mov	%rcx, PVHV_VP_CR2(%rax)
+	movq	$14, PVHV_VP_VECTOR(%rax)
+	mov	32(%rsp), %rcx
+	mov	%rcx, PVHV_VP_RIP(%rax)
+	mov	40(%rsp), %rcx
+	mov	%rcx, PVHV_VP_CS(%rax)
+	mov	48(%rsp), %rcx
+	mov	%rcx, PVHV_VP_RFLAGS(%rax)	/* IF is set in ring 3 */
+	mov	56(%rsp), %rcx
+	mov	%rcx, PVHV_VP_RSP(%rax)
+	mov	64(%rsp), %rcx
+	mov	%rcx, PVHV_VP_SS(%rax)
+	rdgsbase %rcx
+	mov	%rcx, PVHV_VP_USER_GS_BASE(%rax)
+	movb	$0, PVHV_VP_VIF(%rax)
+	movb	$1, PVHV_VP_IN_DELIVERY(%rax)
+	mov	DATA(D_KERNEL_GS), %rcx
+	wrgsbase %rcx
+	movb	$0, DATA(D_USER_MODE)
+	incq	DATA(D_NR_FAULTS)
+	mov	DATA(D_KERNEL_CR3), %rcx
+	mov	%rcx, %cr3
+	/* RSP stays the program's */
+	mov	DATA(D_ENTRY_EVENT), %rcx	/* canonical: checked when it was registered */
+	mov	%rcx, 32(%rsp)
+	movq	$SW_USER_CS, 40(%rsp)
+	movq	$SW_FLAGS_FIXED, 48(%rsp)
+	movq	$SW_USER_DS, 64(%rsp)
+	pop	%rcx
+	pop	%rax
+	add	$16, %rsp
+	jmp	sw_iret_window
+
+sw_page_fault_slow:
+	pop	%rcx
+	pop	%rax
+	jmp	sw_from_guest
 
 sw_exit_rdmsr_gs:
 	mov	$MSR_GSBASE, %ecx

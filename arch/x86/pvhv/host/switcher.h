@@ -95,6 +95,7 @@
 #define D_USER_MODE	0x100	/* u8 */
 #define D_WORK		0x101	/* u8: SW_WORK_xxx */
 #define D_STALE		0x102	/* u8: SW_STALE_xxx, with SW_WORK_SEGS */
+#define D_DIRECT_FAULTS	0x103	/* u8: page faults in user mode go to D_ENTRY_EVENT */
 #define D_VP		0x108	/* address of the vCPU page in the window */
 #define D_KERNEL_CR3	0x110
 #define D_USER_CR3	0x118
@@ -113,6 +114,8 @@
 #define D_FS		0x174	/* u16 */
 #define D_GS		0x176	/* u16 */
 #define D_TLS		0x178	/* 3 descriptors */
+#define D_ENTRY_EVENT	0x190	/* entry_event_user */
+#define D_NR_FAULTS	0x198
 
 /* Flags that a guest may have in user mode and across its kernel's returns:
  * CF PF AF ZF SF DF OF AC ID and, for IRET, TF NT RF
@@ -153,7 +156,8 @@ struct sw_guest {
 	u8  user_mode;
 	u8  work;
 	u8  stale;
-	u8  pad0[5];
+	u8  direct_faults;
+	u8  pad0[4];
 	u64 vp;
 	u64 kernel_cr3;
 	u64 user_cr3;
@@ -169,6 +173,8 @@ struct sw_guest {
 	u64 nr_returns;
 	u16 ds, es, fs, gs;
 	u64 tls[3];
+	u64 entry_event_user;
+	u64 nr_faults;
 };
 
 struct sw_data {

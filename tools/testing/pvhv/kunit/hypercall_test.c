@@ -135,6 +135,25 @@ static void flush_all(struct kunit *test)
 				!!(BIT_ULL(bit) & known));
 }
 
+static void page_fault(struct kunit *test)
+{
+	const u64 known = 0x17;
+	unsigned int bit;
+
+	KUNIT_EXPECT_TRUE(test, pvhv_page_fault_args_ok((u64[4]) { 0, PVHV_DIRECT_PF_U }));
+	KUNIT_EXPECT_TRUE(test, pvhv_page_fault_args_ok((u64[4]) { LOW_END - 1, known }));
+	KUNIT_EXPECT_FALSE(test, pvhv_page_fault_args_ok((u64[4]) { LOW_END, known }));
+	KUNIT_EXPECT_FALSE(test, pvhv_page_fault_args_ok((u64[4]) { HIGH_START, known }));
+	KUNIT_EXPECT_FALSE(test, pvhv_page_fault_args_ok((u64[4]) { ~0ULL, known }));
+	for (bit = 0; bit < 64; bit++) {
+		u64 a[4] = { 0, PVHV_DIRECT_PF_U | BIT_ULL(bit) };
+
+		KUNIT_EXPECT_EQ(test, pvhv_page_fault_args_ok(a), !!(BIT_ULL(bit) & known));
+		a[1] = BIT_ULL(bit);
+		KUNIT_EXPECT_EQ(test, pvhv_page_fault_args_ok(a), BIT_ULL(bit) == PVHV_DIRECT_PF_U);
+	}
+}
+
 static void send_ipi(struct kunit *test)
 {
 	static const u64 firsts[] = {
@@ -188,7 +207,8 @@ static void vcpu_setup(struct kunit *test)
 		/* An address of guest memory may be any as far as this goes */
 		KUNIT_EXPECT_EQ_MSG(test, pvhv_vcpu_setup_ok(s), i == 0, "word %u", i);
 		words[i] = old + 1;
-		KUNIT_EXPECT_EQ_MSG(test, pvhv_vcpu_setup_ok(s), i > 1 && i < 11, "word %u", i);
+		/* one is a flag that is known */
+		KUNIT_EXPECT_EQ_MSG(test, pvhv_vcpu_setup_ok(s), i > 0 && i < 11, "word %u", i);
 		words[i] = old;
 	}
 }
@@ -200,6 +220,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(flush_range),
 	KUNIT_CASE(flush_mm),
 	KUNIT_CASE(flush_all),
+	KUNIT_CASE(page_fault),
 	KUNIT_CASE(send_ipi),
 	KUNIT_CASE(multicall),
 	KUNIT_CASE(vcpu_setup),
