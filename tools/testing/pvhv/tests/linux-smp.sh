@@ -7,20 +7,11 @@
 # copy: build/programs:/root/programs build/linux/tests:/root/tables
 # timeout: 6000
 #
-# Guests with several vCPUs, also more than the host has CPUs: what their threads see of
-# page tables and clocks, processors that come and go, by the guest's own will and by that of
-# its owner.
+# Guests with several vCPUs, also more than the host has CPUs: processors that come and go, by the
+# guest's own will and by that of its owner, load of all kinds, and pauses.
 # shellcheck disable=SC2016 # what the guest expands
 . ./lib.sh
 . ./block-lib.sh
-use_guest programs/tests.cpio
-# at least; with four vCPUs so long that a window of some instructions is met
-for cpus in 2 4 8; do
-	seconds=2
-	[ $cpus != 4 ] || seconds=$(rounds 8 2)
-	run_guest smp-$cpus "$(rounds 900 2000)" --cpus $cpus \
-		--append "quiet loglevel=1 tests=smp,threads,signals smp_seconds=$seconds"
-done
 make_guest guest/hotplug programs/verify tables/smp:tests/smp
 run_guest hotplug "$(rounds 400 1200)" --cpus 2,max=4 --append 'quiet loglevel=1'
 

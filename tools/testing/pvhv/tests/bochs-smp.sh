@@ -1,0 +1,9 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# run: here
+# needs: module guest
+# timeout: 2400
+#
+# On a machine of two CPUs with TLBs, which QEMU's emulator does not have: no CPU of a guest has a
+# translation that another one took away. make check-bochs has more.
+exec nice tools/testing/pvhv/bochs/run --cpus 2 smp
