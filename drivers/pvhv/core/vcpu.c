@@ -343,6 +343,8 @@ static long vcpu_run(struct pvhv_vcpu *v, void __user *arg)
 	v->run_delay = current->sched_info.run_delay;
 #endif
 	ret = run(v);
+	/* Where the kernel is preemptible, it waits on its way out. */
+	report_steal(v);
 	set_active(v, false);
 	if (ret == 1) {
 		run_arg.exit = PVHV_EXIT_ENDED;
