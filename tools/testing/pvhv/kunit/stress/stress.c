@@ -429,8 +429,8 @@ static unsigned int scan(struct pvhv_mmu_tree *tree, u64 first, u64 last, bool q
 }
 
 /*
- * The user halves of address spaces with the table @of, or of all if it is 0. What has the table, is in
- * no hash any more and is not used is being destroyed: nobody has it loaded or can.
+ * The user halves of address spaces with the table @of, or of all if it is 0. What has the table,
+ * is in no hash any more and is not used is being destroyed: nobody has it loaded or can.
  */
 static unsigned int scan_mm(u64 of, u64 first, u64 last, bool quiet)
 {
