@@ -82,6 +82,14 @@ static void run_asking(struct regs *r)
 	event_hook = NULL;
 }
 
+/* Run @code, whose operand is at @va. */
+static void run_at(struct regs *r, const char *code, u64 va)
+{
+	user_regs(r, code);
+	r->rdi = va;
+	run_asking(r);
+}
+
 /* A page of which the shadow knows nothing */
 static u64 *new_page(u64 va, u64 flags)
 {
@@ -131,9 +139,7 @@ TEST(miss)
 	check_eq(entry_vif, 0, "the handler's VIF");
 	check_eq(*entry_of(current_root, UVA, 1) & (PTE_A | PTE_D), PTE_A, "A and D");
 	/* it is there now */
-	user_regs(&r, user_read);
-	r.rdi = UVA + 8;
-	run_asking(&r);
+	run_at(&r, user_read, UVA + 8);
 	check_user(&r, VECTOR_SYSCALL, 0, "another read");
 	check_eq(nr_faults, 0, "page faults of another read");
 }
@@ -146,9 +152,7 @@ TEST(write_after_read)
 	if (!direct())
 		return;
 	p = new_page(UVA, PTE_P | PTE_W | PTE_U);
-	user_regs(&r, user_read);
-	r.rdi = UVA;
-	run_asking(&r);
+	run_at(&r, user_read, UVA);
 	user_regs(&r, user_write);
 	r.rdi = UVA;
 	r.rax = 815;
@@ -185,9 +189,7 @@ TEST(the_guests_own)
 			new_page(UVA, refused[i].flags);
 			if (read_before)
 				try_read(UVA, NULL);
-			user_regs(&r, refused[i].code);
-			r.rdi = UVA;
-			run_asking(&r);
+			run_at(&r, refused[i].code, UVA);
 			check(r.vector == X_PF, "%s gives %s", refused[i].what, user_text(&r));
 			check_eq(r.cr2, UVA, "CR2 of %s", refused[i].what);
 			check_eq(r.error & ~(u64)PF_P, refused[i].error & ~(u64)PF_P,
@@ -213,17 +215,13 @@ TEST(above_the_leaf)
 			upper = entry_of(current_root, UVA, level);
 			*upper &= ~bit;
 			hc_flush_range(UVA, UVA + PAGE_SIZE, 0, PVHV_FLUSH_FREED_TABLES);
-			user_regs(&r, user_write);
-			r.rdi = UVA;
-			run_asking(&r);
+			run_at(&r, user_write, UVA);
 			check(r.vector == X_PF, "level %d without %#lx gives %s", level, bit,
 			      user_text(&r));
 			check_eq(answer, error, "PAGE_FAULT, level %d without %#lx", level, bit);
 			*upper |= bit;
 			hc_flush_range(UVA, UVA + PAGE_SIZE, 0, PVHV_FLUSH_FREED_TABLES);
-			user_regs(&r, user_write);
-			r.rdi = UVA;
-			run_asking(&r);
+			run_at(&r, user_write, UVA);
 			check_user(&r, VECTOR_SYSCALL, 0, "the write");
 		}
 	}
@@ -233,22 +231,16 @@ TEST(above_the_leaf)
 		big[512 * 7] = 77;
 		*make_entry(current_root, UVA + 0x40000000, 2) = gpa_of(big) | flags | PTE_PS;
 		hc_flush_range(UVA + 0x40000000, UVA + 0x40200000, 0, PVHV_FLUSH_FREED_TABLES);
-		user_regs(&r, user_read);
-		r.rdi = UVA + 0x40000000 + 7 * PAGE_SIZE;
-		run_asking(&r);
+		run_at(&r, user_read, UVA + 0x40000000 + 7 * PAGE_SIZE);
 		check_user(&r, VECTOR_SYSCALL, 0, "a read of a big page");
 		check_eq(r.rax, 77, "what was read");
-		user_regs(&r, user_write);
-		r.rdi = UVA + 0x40000000 + 8 * PAGE_SIZE;
-		run_asking(&r);
+		run_at(&r, user_write, UVA + 0x40000000 + 8 * PAGE_SIZE);
 		check_eq(answer, flags & PTE_W ? 0 : PF_U | PF_W | PF_P,
 			 "PAGE_FAULT of a big page");
 	}
 	map_page(UVA, 1UL << 40, PTE_P | PTE_W | PTE_U);
 	flush_page(UVA);
-	user_regs(&r, user_read);
-	r.rdi = UVA;
-	run_asking(&r);
+	run_at(&r, user_read, UVA);
 	check_eq(answer, PF_U | PF_P | PF_RSVD, "PAGE_FAULT of a page that is not RAM");
 }
 
@@ -263,9 +255,7 @@ TEST(not_there_yet)
 		/* the last RAM, which nobody has touched */
 		map_page(UVA, ram_end - (i + 1) * PAGE_SIZE, PTE_P | PTE_W | PTE_U);
 		flush_page(UVA);
-		user_regs(&r, user_read);
-		r.rdi = UVA;
-		run_asking(&r);
+		run_at(&r, user_read, UVA);
 		check_user(&r, VECTOR_SYSCALL, 0, "the read");
 		check_eq(r.rax, 0, "what was read");
 		check_eq(nr_faults, 1, "page faults");
@@ -283,19 +273,13 @@ TEST(elsewhere)
 	if (!direct())
 		return;
 	for (unsigned int i = 0; i < ARRAY_SIZE(kernel); i++) {
-		user_regs(&r, user_read);
-		r.rdi = kernel[i];
-		run_asking(&r);
+		run_at(&r, user_read, kernel[i]);
 		check(r.vector == X_PF, "a read of %#lx gives %s", kernel[i], user_text(&r));
 		check_eq(answer, -PVHV_EINVAL, "PAGE_FAULT of %#lx", kernel[i]);
 	}
-	user_regs(&r, user_read);
-	r.rdi = BIT(47);
-	run_asking(&r);
+	run_at(&r, user_read, BIT(47));
 	check_user(&r, X_GP, 0, "a read at a non-canonical address");
-	user_regs(&r, user_read);
-	r.rdi = BIT(47) - 4;
-	run_asking(&r);
+	run_at(&r, user_read, BIT(47) - 4);
 	check(r.vector == X_PF || r.vector == X_GP || r.vector == X_SS,
 	      "a read across the end of the user half gives %s", user_text(&r));
 	/* and in kernel mode */
@@ -422,9 +406,7 @@ TEST(off_again)
 		return;
 	check_eq(set_up(0), 0, "VCPU_SETUP");
 	new_page(UVA, PTE_P | PTE_U);
-	user_regs(&r, user_read);
-	r.rdi = UVA;
-	run_asking(&r);
+	run_at(&r, user_read, UVA);
 	check_user(&r, VECTOR_SYSCALL, 0, "the read");
 	check_eq(nr_faults, 0, "page faults of a shadow's miss");
 }
