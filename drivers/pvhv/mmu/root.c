@@ -210,6 +210,16 @@ bool pvhv_root_unpin(struct pvhv_mmu *mmu, struct pvhv_root *root)
 	return more;
 }
 
+/* A kernel that names its address spaces does not come back to one without a name. */
+static void root_leave(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, struct pvhv_root *root)
+{
+	if (root == mv->anon) {
+		mv->anon = NULL;
+		WRITE_ONCE(root->dead, true);
+	}
+	root_put(mmu, root);
+}
+
 /* Load the root; *@fresh: it maps nothing yet */
 static int root_switch(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, u64 cr3, u64 ctx_id,
 		       u64 gen, bool *fresh)
@@ -250,14 +260,8 @@ static int root_switch(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, u64 cr3, 
 		*fresh = true;
 	}
 	mv->root = root;
-	if (old && old != mv->anon) {
-		root_put(mmu, old);
-	} else if (old && old != root) {
-		/* A kernel that names its address spaces is not coming back to it. */
-		mv->anon = NULL;
-		WRITE_ONCE(old->dead, true);
-		root_put(mmu, old);
-	}
+	if (old && (old != mv->anon || old != root))
+		root_leave(mmu, mv, old);
 out:
 	spin_unlock(&mmu->roots_lock);
 	return r;
@@ -529,17 +533,10 @@ bool pvhv_roots_evict(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv)
 /* The vCPU is gone: nothing is loaded there any more. */
 void pvhv_roots_leave(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv)
 {
-	struct pvhv_root *anon = mv->anon;
-
 	spin_lock(&mmu->roots_lock);
-	if (mv->root && mv->root != anon)
-		root_put(mmu, mv->root);
+	if (mv->root)
+		root_leave(mmu, mv, mv->root);
 	mv->root = NULL;
-	mv->anon = NULL;
-	if (anon) {
-		anon->dead = true;
-		root_put(mmu, anon);
-	}
 	spin_unlock(&mmu->roots_lock);
 	while (pvhv_root_reap(mmu))
 		;
