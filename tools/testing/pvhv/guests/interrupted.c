@@ -149,7 +149,7 @@ TEST(emulated_instructions)
 
 TEST(faults_on_new_memory)
 {
-	u64 gpa = ram_end - 0x1c00000;
+	u64 gpa = ram_end - 0xa00000;
 
 	for (; gpa < ram_end - 0x400000; gpa += PAGE_SIZE) {
 		u64 *p = va_of(gpa), value = 1;

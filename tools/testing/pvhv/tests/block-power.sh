@@ -60,10 +60,10 @@ check_store() {
 	}
 }
 
-for round in 1 2 3; do
-	cut_power direct "$direct" '' $round
-	cut_power file /tmp/fs/image '' $round
-	cut_power cached /tmp/cached ,cache=writeback $round
+for round in $(at_length '1 2 3' 1); do
+	cut_power direct "$direct" '' "$round"
+	cut_power file /tmp/fs/image '' "$round"
+	cut_power cached /tmp/cached ,cache=writeback "$round"
 done
 nothing_left
 exit $failed

@@ -27,7 +27,7 @@ before=$(host_counts)
 # of a host on a busy machine
 log() { dmesg | grep -v 'hrtimer: interrupt took'; }
 lines=$(log | wc -l)
-for i in $(seq 1 "$(rounds 200 20)"); do
+for i in $(seq 1 "$(rounds 200 "$(at_length 20 8)")"); do
 	cycle "$i" || fail "cycle $i: $(tail -n 1 /tmp/out)"
 done
 ok cycles

@@ -60,11 +60,11 @@ disturbed migrate 100 fpu,segments-32 migrate
 # TSC, so it is about what the clock's page says
 disturbed clock 100 smp:clock-monotonic migrate --cpus 2
 disturbed ptrace 100 signals,entries ptrace
-during hotplug 5 fpu,entries hotplug
+during hotplug 5 entries hotplug
 
 echo N >/sys/module/printk/parameters/ignore_loglevel
 dmesg -n 4
-during nmi 20 fpu,signals nmi
+during nmi 20 fpu nmi
 dmesg -n 8
 echo Y >/sys/module/printk/parameters/ignore_loglevel
 
@@ -84,7 +84,7 @@ wait "$guest_pid"
 guest_results ldt $?
 
 # all of it at once, and the CPU that goes is the one that a vCPU was told to stay on
-start_guest everything --cpus 2 --append 'quiet loglevel=1'
+start_guest everything --cpus 2 --append "quiet loglevel=1 busy=$(at_length fpu,signals,entries,segments-32 fpu,signals)"
 pin() {
 	for thread in "/proc/$guest_pid/task"/*; do
 		[ "$(cat "$thread/comm")" = pvhv-vcpu1 ] && taskset -cp 1 "${thread##*/}" && return

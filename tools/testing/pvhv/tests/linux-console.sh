@@ -174,14 +174,18 @@ status=$?
 
 # The rings: much output for one who reads slowly, much input, and the last words of a
 # kernel that dies, which go by hypercalls but must not overtake what is in the ring.
-cat >/tmp/rings <<'EOF'
+many=$(at_length 200000 40000) some=$(at_length 60000 20000) small=$(at_length 20000 4000)
+cat >/tmp/rings <<EOF
+many=$many small=$small
+EOF
+cat >>/tmp/rings <<'EOF'
 [ "$(cat /sys/bus/pvhv/devices/pvhv-con-front-0/state)" = connected ] || exit 1
 stty raw -echo
 echo rings-ready
 head -c 65536 | md5sum
-seq 1 200000
+seq 1 $many
 echo rings-small
-i=0; while [ $i -lt 20000 ]; do echo $i; i=$((i+1)); done
+i=0; while [ $i -lt $small ]; do echo $i; i=$((i+1)); done
 echo rings-end
 for i in 1 2 3 4 5 6 7 8; do seq $i$i$i 999 | tr '\n' ' '; done; echo
 echo 1 >/proc/sys/kernel/sysrq
@@ -215,9 +219,9 @@ grep -q "$(md5sum </tmp/typed | cut -d ' ' -f 1)" /tmp/con8.lines && ok rings-in
 # A lot; then writes so small that a full ring holds less than the owner reads at once
 between() { sed "1,/^$1\$/d;/^$2\$/,\$d" "$3"; }
 between 'rings-ready' 'rings-small' /tmp/con8.lines | sed 1d >/tmp/numbers	# the sum's line
-seq 1 200000 | cmp - /tmp/numbers >/tmp/cmp 2>&1 && ok rings-output || not_ok rings-output "$(cat /tmp/cmp)"
+seq 1 "$many" | cmp - /tmp/numbers >/tmp/cmp 2>&1 && ok rings-output || not_ok rings-output "$(cat /tmp/cmp)"
 between 'rings-small' 'rings-end' /tmp/con8.lines >/tmp/numbers
-seq 0 19999 | cmp - /tmp/numbers >/tmp/cmp 2>&1 && ok rings-small || not_ok rings-small "$(cat /tmp/cmp)"
+seq 0 $((small - 1)) | cmp - /tmp/numbers >/tmp/cmp 2>&1 && ok rings-small || not_ok rings-small "$(cat /tmp/cmp)"
 # all that was printed before, then the panic
 [ "$(cat /tmp/con8.status)" = 3 ] && [ "$(grep -o ' 998 999 ' /tmp/con8.lines | wc -l)" = 8 ] &&
 	sed '1,/ 998 999 /d' /tmp/con8.lines | grep -q 'Kernel panic - not syncing: sysrq' &&
@@ -225,7 +229,8 @@ seq 0 19999 | cmp - /tmp/numbers >/tmp/cmp 2>&1 && ok rings-small || not_ok ring
 
 # The ring comes and goes, by either side, under output that waits: nothing is lost, doubled or
 # overtaken. Without one the guest goes on by hypercalls.
-cat >/tmp/switches <<'EOF'
+echo "some=$some" >/tmp/switches
+cat >>/tmp/switches <<'EOF'
 front=pvhv-con-front-0 driver=/sys/bus/pvhv/drivers/pvhv-confront
 state() { cat /sys/bus/pvhv/devices/$front/state; }
 connected() { until [ "$(state)" = connected ]; do sleep 0.1; done; }
@@ -238,12 +243,12 @@ echo switch-by-guest
 	sleep 0.3
 	echo $front >$driver/bind
 done; } &
-seq 1 60000
+seq 1 $some
 wait
 connected
 echo switch-by-host
 read -r go
-seq 1 60000
+seq 1 $some
 echo switch-end
 read -r go
 echo "the ring is $(state)"
@@ -287,7 +292,7 @@ tr -d '\r' </tmp/con9.out >/tmp/con9.lines
 [ "$(grep -c "^$sum" /tmp/con9.lines)" = 2 ] && ok ring-again-input || not_ok ring-again-input "$(tail -n 1 /tmp/con9.lines)"
 for i in guest:host host:end; do
 	between "switch-by-${i%:*}" "switch-.*${i#*:}" /tmp/con9.lines >/tmp/numbers
-	seq 1 60000 | cmp - /tmp/numbers >/tmp/cmp 2>&1 && ok "switch-output-${i%:*}" ||
+	seq 1 "$some" | cmp - /tmp/numbers >/tmp/cmp 2>&1 && ok "switch-output-${i%:*}" ||
 		not_ok "switch-output-${i%:*}" "$(cat /tmp/cmp)"
 done
 [ "$(cat /tmp/con9.status)" = 0 ] && ! grep -E 'WARNING:|BUG:|cannot connect' /tmp/con9.lines &&

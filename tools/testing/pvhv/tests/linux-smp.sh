@@ -13,7 +13,7 @@
 . ./lib.sh
 . ./block-lib.sh
 make_guest guest/hotplug programs/verify tables/smp:tests/smp
-run_guest hotplug "$(rounds 400 1200)" --cpus 2,max=4 --append 'quiet loglevel=1'
+run_guest hotplug "$(rounds 400 1200)" --cpus 2,max=4 --append "quiet loglevel=1 rounds=$(at_length 10 4)"
 
 # load of all kinds, and pauses
 gcc -E -P -o /tmp/sum.i guest/sum.c && cc1=$(gcc -print-prog-name=cc1) &&
@@ -21,7 +21,7 @@ gcc -E -P -o /tmp/sum.i guest/sum.c && cc1=$(gcc -print-prog-name=cc1) &&
 	md5sum </tmp/sum.o >/tmp/sum.md5 || fail "no compiler here"
 make_guest guest/storm /tmp/sum.i:root/sum.i /tmp/sum.md5:root/sum.md5 "$cc1" \
 	"$(command -v as)" "$(command -v hackbench)"
-start_guest storm --cpus 4 --append 'quiet loglevel=4'
+start_guest storm --cpus 4 --append "quiet loglevel=4 loops=$(at_length 20 5)"
 deadline=$(($(date +%s) + 600))
 while kill -0 "$guest_pid" 2>/dev/null && [ "$(date +%s)" -lt $deadline ]; do
 	sleep 0.2

@@ -12,10 +12,10 @@
 . ./lib.sh
 use_guest programs/tests.cpio
 # at least; with four vCPUs so long that a window of some instructions is met
-for cpus in $(rounds '2 4 8' 4); do
+for cpus in $(rounds "2 4 $(at_length 8 '')" 4); do
 	seconds=2
 	[ "$cpus" != 4 ] || seconds=8
-	tests=smp,threads$(rounds ,signals '')
+	tests=smp,threads$(at_length ,signals '')
 	run_guest "smp-$cpus" "$(rounds 900 2000)" --cpus "$cpus" \
 		--append "quiet loglevel=1 tests=$tests smp_seconds=$seconds"
 done

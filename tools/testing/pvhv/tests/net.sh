@@ -96,6 +96,7 @@ link_local=$(ip -6 -o addr show dev "$vif" | sed -n 's/.*inet6 \(fe80[^/]*\).*/\
 guest_expect transfer-ipv6 0 200 "netload transfer $link_local%eth0 7777 2000000 2000000"
 guest_expect iperf3-up 0 100 'iperf3 -c 10.9.0.1 -t 3 -P 2'
 guest_expect iperf3-down 0 100 'iperf3 -c 10.9.0.1 -t 3 -P 2 -R'
+guest_expect connects 0 600 "netload connects 10.9.0.1 7777 $(rounds 10000 500) 16"
 guest_expect iperf3-udp 0 100 'iperf3 -c 10.9.0.1 -t 2 -u -l 64 -b 500K'
 
 # tcpdump sees both directions, tc shapes one and filters the other
