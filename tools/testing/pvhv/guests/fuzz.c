@@ -3,7 +3,7 @@
  * fuzz: hypercalls, returns and vCPU page contents at random. The domain may
  * end in any way that is not the host's fault, or live, or do so for ever.
  *
- * kill: 20
+ * kill: 10
  * case 1: crashed: (panic|event|triple-fault|hypercall|memory)|poweroff|killed
  * case 2: crashed: (panic|event|triple-fault|hypercall|memory)|poweroff|killed
  * case 3: crashed: (panic|event|triple-fault|hypercall|memory)|poweroff|killed

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # run: vm
 # hosts: stock debug
+# long: debug
 # boot: split
 # needs: guest
 # timeout: 1500

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # run: vm
 # hosts: stock debug up no-tsc cpu-*
-# long: up no-tsc cpu-max* cpu-epyc* cpu-skylake* cpu-qemu64 cpu-la57 cpu-smap
+# long: up no-tsc cpu-*
 # needs: test-guests
 # timeout: 1200
 # copy: build/guests.install:/root/guests

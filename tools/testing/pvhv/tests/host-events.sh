@@ -84,7 +84,7 @@ wait "$guest_pid"
 guest_results ldt $?
 
 # all of it at once, and the CPU that goes is the one that a vCPU was told to stay on
-start_guest everything --cpus 2 --append "quiet loglevel=1 busy=$(at_length fpu,signals,entries,segments-32 fpu,signals)"
+start_guest everything --cpus 2 --append "quiet loglevel=1 busy=$(at_length fpu,signals,entries,segments-32 signals)"
 pin() {
 	for thread in "/proc/$guest_pid/task"/*; do
 		[ "$(cat "$thread/comm")" = pvhv-vcpu1 ] && taskset -cp 1 "${thread##*/}" && return

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # run: vm
 # hosts: stock debug up cpu-max* cpu-epyc* cpu-skylake* cpu-qemu64* cpu-la57
-# long: cpu-epyc-pti cpu-skylake-nopti
+# long: cpu-max-nopcid cpu-epyc-pti cpu-skylake-nopti cpu-la57
 # needs: guest
 # timeout: 300
 # quick: yes

@@ -21,7 +21,7 @@ gcc -E -P -o /tmp/sum.i guest/sum.c && cc1=$(gcc -print-prog-name=cc1) &&
 	md5sum </tmp/sum.o >/tmp/sum.md5 || fail "no compiler here"
 make_guest guest/storm /tmp/sum.i:root/sum.i /tmp/sum.md5:root/sum.md5 "$cc1" \
 	"$(command -v as)" "$(command -v hackbench)"
-start_guest storm --cpus 4 --append "quiet loglevel=4 loops=$(at_length 20 5)"
+start_guest storm --cpus 4 --append "quiet loglevel=4 loops=$(at_length 20 3)"
 deadline=$(($(date +%s) + 600))
 while kill -0 "$guest_pid" 2>/dev/null && [ "$(date +%s)" -lt $deadline ]; do
 	sleep 0.2

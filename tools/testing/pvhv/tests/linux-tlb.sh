@@ -12,7 +12,7 @@
 . ./lib.sh
 use_guest programs/tests.cpio
 # at least; with four vCPUs so long that a window of some instructions is met
-for cpus in $(rounds "2 4 $(at_length 8 '')" 4); do
+for cpus in $(rounds "$(at_length '2 4 8' 4)" 4); do
 	seconds=2
 	[ "$cpus" != 4 ] || seconds=8
 	tests=smp,threads$(at_length ,signals '')

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # run: vm
 # hosts: stock debug up cpu-*
+# long: cpu-max-nopcid cpu-epyc-pti cpu-skylake-nopti cpu-qemu64 cpu-la57
 # quick: yes
 # module: no
 # needs: test-guests test-modules

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # run: vm
 # hosts: stock debug
-# long: debug
+# long: stock debug
 # boot: badstate
 # needs: guest test-modules
 # copy: build/test-modules:/root/modules

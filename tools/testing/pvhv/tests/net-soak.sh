@@ -31,7 +31,7 @@ right=$(vif_of right)
 in_guest 10 'for i in 1 2; do
 	n=$i
 	{ while [ ! -e /tmp/stop ]; do
-		netload transfer 10.9.0.2 7777 1000000 1000000 || echo failed >>/tmp/failed
+		netload transfer 10.9.0.2 7777 200000 200000 || echo failed >>/tmp/failed
 		sleep $((1 + n % 5)); n=$((n + i))
 	done; } >/dev/null 2>&1 &
 done'

@@ -45,19 +45,19 @@ done_with() {
 # A limit below what the guest uses
 start=$(counter pswpout)
 echo 72M >$group/memory.max
-work limited 48 10
+work limited 48 "$(at_length 10 6)"
 done_with limited pswpout "$start" 5000
 echo max >$group/memory.max
 
 # Pages written out one by one while they are used
 start=$(counter pswpin)
-work paged-out 16 15
+work paged-out 16 "$(at_length 15 8)"
 programs/disturb pageout "$guest_pid" >/dev/null
 done_with paged-out pswpin "$start" 500
 
 # Proactive reclaim
 start=$(counter pswpin)
-work reclaimed 32 15
+work reclaimed 32 "$(at_length 15 8)"
 while kill -0 "$guest_pid" 2>/dev/null; do
 	echo 12M >$group/memory.reclaim
 	sleep 1
@@ -69,7 +69,7 @@ echo 2000 >/sys/kernel/mm/ksm/pages_to_scan
 echo 10 >/sys/kernel/mm/ksm/sleep_millisecs
 echo 1 >/sys/kernel/mm/ksm/run
 export LD_PRELOAD="$PWD/programs/preload.so" PVHV_MERGEABLE=1
-work merged 24 15
+work merged 24 "$(at_length 15 8)"
 first=$guest_pid
 start_guest merged-too --append 'quiet loglevel=1'
 unset LD_PRELOAD PVHV_MERGEABLE

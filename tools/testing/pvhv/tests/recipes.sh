@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # run: vm
 # hosts: stock
+# long: stock
 # boot: recipes
 # needs: guest
 # copy: Documentation/pvhv/recipes.rst:/root/recipes.rst

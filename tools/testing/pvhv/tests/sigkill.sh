@@ -48,7 +48,7 @@ kill_one() {
 
 for i in 1 2 3 4 5 6; do kill_one $i; done	# they fill caches
 before=$(host_counts)
-for i in $(seq 7 "$(rounds 36 24)"); do
+for i in $(seq 7 "$(rounds "$(at_length 36 22)" 24)"); do
 	kill_one "$i"
 done
 ok killed

@@ -75,10 +75,13 @@ static void fill(uint64_t *buf, size_t words, uint64_t *state)
 		buf[i] = next(state);
 }
 
-/* A stream of so many bytes, a multiple of 8 */
+/*
+ * A stream of so many bytes, a multiple of 8. A process has one at a time; from malloc() the
+ * buffers would be mapped for each connection.
+ */
 static void stream_out(int fd, uint64_t seed, uint64_t bytes)
 {
-	uint64_t *buf = malloc(CHUNK);
+	static uint64_t buf[CHUNK / 8];
 
 	while (bytes) {
 		size_t n = bytes < CHUNK ? bytes : CHUNK;
@@ -87,12 +90,12 @@ static void stream_out(int fd, uint64_t seed, uint64_t bytes)
 		all(fd, buf, n, 1);
 		bytes -= n;
 	}
-	free(buf);
 }
 
 static void stream_in(int fd, uint64_t seed, uint64_t bytes)
 {
-	uint64_t *buf = malloc(CHUNK), *want = malloc(CHUNK), at = 0;
+	static uint64_t buf[CHUNK / 8], want[CHUNK / 8];
+	uint64_t at = 0;
 
 	while (at < bytes) {
 		size_t n = bytes - at < CHUNK ? bytes - at : CHUNK;
@@ -105,8 +108,6 @@ static void stream_in(int fd, uint64_t seed, uint64_t bytes)
 				     (unsigned long long)(at + i * 8), (unsigned long long)bytes);
 		at += n;
 	}
-	free(buf);
-	free(want);
 }
 
 static void patience(int fd)
