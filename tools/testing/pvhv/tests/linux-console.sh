@@ -187,6 +187,8 @@ seq 1 $many
 echo rings-small
 i=0; while [ $i -lt $small ]; do echo $i; i=$((i+1)); done
 echo rings-end
+# who dies waits for nobody: what finds no room then is lost
+sleep 5
 for i in 1 2 3 4 5 6 7 8; do seq $i$i$i 999 | tr '\n' ' '; done; echo
 echo 1 >/proc/sys/kernel/sysrq
 echo c >/proc/sysrq-trigger
