@@ -15,7 +15,7 @@ use_guest programs/tests.cpio
 for cpus in $(rounds "$(at_length '2 4 8' 4)" 4); do
 	seconds=2
 	[ "$cpus" != 4 ] || seconds=8
-	tests=smp,threads$(at_length ,signals '')
+	tests=smp,threads$(rounds ,signals '')
 	run_guest "smp-$cpus" "$(rounds 900 2000)" --cpus "$cpus" \
 		--append "quiet loglevel=1 tests=$tests smp_seconds=$seconds"
 done
