@@ -12,7 +12,7 @@ ignore=$(awk '!/^#/ && NF == 1 {print $1}' scripts/checkpatch-exceptions | paste
 bad=0
 git ls-files -co --exclude-standard '*.c' '*.h' '*.S' >/tmp/pvhv-checkpatch.$$
 trap 'rm -f /tmp/pvhv-checkpatch.$$ /tmp/pvhv-checkpatch.$$.all' EXIT
-# those with the same exceptions together, as it takes half of its time to start
+# those with the same exceptions together, as each start takes a quarter of a second
 : >/tmp/pvhv-checkpatch.$$.all
 while read -r file; do
 	[ -f "$file" ] || continue

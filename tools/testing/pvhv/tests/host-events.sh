@@ -60,11 +60,11 @@ disturbed migrate 100 fpu,segments-32 migrate
 # TSC, so it is about what the clock's page says
 disturbed clock 100 smp:clock-monotonic migrate --cpus 2
 disturbed ptrace 100 signals,entries ptrace
-during hotplug 5 entries hotplug
+during hotplug 5 "$(at_length fpu,entries entries)" hotplug
 
 echo N >/sys/module/printk/parameters/ignore_loglevel
 dmesg -n 4
-during nmi 20 fpu nmi
+during nmi 20 "$(at_length fpu,signals fpu)" nmi
 dmesg -n 8
 echo Y >/sys/module/printk/parameters/ignore_loglevel
 

@@ -175,9 +175,7 @@ status=$?
 # The rings: much output for one who reads slowly, much input, and the last words of a
 # kernel that dies, which go by hypercalls but must not overtake what is in the ring.
 many=$(at_length 200000 40000) some=$(at_length 60000 10000) small=$(at_length 20000 4000)
-cat >/tmp/rings <<EOF
-many=$many small=$small
-EOF
+echo "many=$many small=$small" >/tmp/rings
 cat >>/tmp/rings <<'EOF'
 [ "$(cat /sys/bus/pvhv/devices/pvhv-con-front-0/state)" = connected ] || exit 1
 stty raw -echo

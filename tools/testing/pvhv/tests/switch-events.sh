@@ -16,5 +16,5 @@ run() {
 	[ "${PIPESTATUS[0]}" = 0 ] || failed=1
 }
 run nmi nmi "$module"
-[ "$PVHV_TEST_LENGTH" != long ] || run mce mce "$module" --cpu Skylake-Client,smap=off 2>/dev/null
+[ "${PVHV_TEST_LENGTH-}" != long ] || run mce mce "$module" --cpu Skylake-Client,smap=off 2>/dev/null
 exit $failed
