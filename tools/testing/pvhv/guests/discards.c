@@ -12,10 +12,19 @@
 static struct area queues[NR_QUEUES];
 static u32 sent;
 
-/* Connect, and fill the rings. */
+static bool all_taken(void)
+{
+	for (u32 n = 0; n < NR_QUEUES; n++)
+		if (pvhv_ring_room(&queues[n].requests) < queues[n].requests.nr)
+			return false;
+	return true;
+}
+
+/* Connect, and fill the rings. True if all have been taken, and hardly one was done. */
 static bool fill(void)
 {
 	struct pvhv_blk_request r = { .op = PVHV_BLK_DISCARD, .nr_sectors = 64 };
+	u64 end;
 
 	if (!find_device(PVHV_CLASS_BLOCK) || !wait_state(PVHV_DEV_INIT_WAIT))
 		return false;
@@ -35,6 +44,10 @@ static bool fill(void)
 		}
 		push(&queues[n]);
 	}
+	for (end = now() + TIMEOUT; !all_taken() && now() < end;)
+		hc_yield();
+	if (!check(all_taken(), "the requests are not taken"))
+		return false;
 	/* The first one is begun. */
 	sleep_ns(500000000);
 	return check(pvhv_ring_items(&queues[0].responses) < sent / 8,

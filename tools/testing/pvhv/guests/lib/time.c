@@ -15,12 +15,19 @@ void delay_ns(u64 ns)
 		asm volatile("pause");
 }
 
-/* The timer must not fire between setting it and HALT: VIF is clear meanwhile */
+/*
+ * The timer must not fire between setting it and HALT: VIF is clear meanwhile. Other
+ * interrupts end HALT, too, and are none of our business.
+ */
 void sleep_ns(u64 ns)
 {
-	irq_disable();
-	hc_set_timer(now() + ns);
-	hc_halt();
+	u64 end = now() + ns;
+
+	do {
+		irq_disable();
+		hc_set_timer(end);
+		hc_halt();
+	} while (now() < end);
 	irq_disable();
 }
 
