@@ -31,7 +31,7 @@ help:
 	@echo  '  demo-debian   Debian 12 from a disk image in such a guest, to a login prompt'
 	@echo  '  check         the tests (an hour and more from scratch); those that are skipped are'
 	@echo  '                named; ends with "N passed, N failed, N skipped"'
-	@echo  '  check-quick   those that take a few minutes'
+	@echo  '  check-quick   those that take a few minutes, once there are kernels'
 	@echo  '  check-long    those, too, that are left out for their length'
 	@echo  '  check TESTS="NAME..."   some; $(TESTING)/check --list names them'
 	@echo  '  install, uninstall   modules, command, man page, guest kernel, udev rule;'

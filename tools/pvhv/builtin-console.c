@@ -127,7 +127,7 @@ int cmd_console(int argc, char **argv)
 	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
 		if (c == 'h')
 			return print_command_help(argv[0]);
-		return bad_usage(argv, "unknown option %s", argv[optind - 1]);
+		return bad_option(argv);
 	}
 	if (parse_name(argc, argv, &name, &status))
 		return status;

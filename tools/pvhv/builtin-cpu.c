@@ -255,7 +255,7 @@ int cmd_cpu(int argc, char **argv)
 			if (!strcmp(optarg, "0"))
 				c.wait_ms = 0;
 			else if (parse_seconds(optarg, &c.wait_ms))
-				return bad_usage(argv, "--timeout '%s': give seconds", optarg);
+				return bad_usage(argv, "--timeout '%s': give seconds, at most 86400", optarg);
 			c.timeout_given = true;
 			break;
 		case 'h':
@@ -263,7 +263,7 @@ int cmd_cpu(int argc, char **argv)
 		case ':':
 			return bad_usage(argv, "%s needs an argument", argv[optind - 1]);
 		default:
-			return bad_usage(argv, "unknown option %s", argv[optind - 1]);
+			return bad_option(argv);
 		}
 	}
 	return call_action(&c, argc - optind, argv + optind);

@@ -252,14 +252,14 @@ int cmd_device(int argc, char **argv)
 			if (!strcmp(optarg, "0"))
 				c.wait_ms = 0;
 			else if (parse_seconds(optarg, &c.wait_ms))
-				return bad_usage(argv, "--timeout '%s': give seconds", optarg);
+				return bad_usage(argv, "--timeout '%s': give seconds, at most 86400", optarg);
 			break;
 		case 'h':
 			return print_command_help(argv[0]);
 		case ':':
 			return bad_usage(argv, "%s needs an argument", argv[optind - 1]);
 		default:
-			return bad_usage(argv, "unknown option %s", argv[optind - 1]);
+			return bad_option(argv);
 		}
 		if (!strchr(given, opt))
 			given[n++] = opt;

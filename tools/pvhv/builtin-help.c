@@ -19,7 +19,7 @@ int cmd_help(int argc, char **argv)
 
 	if (argc > 2)
 		return bad_usage(argv, "give one COMMAND only");
-	if (argc == 2 && strcmp(argv[1], "--help")) {
+	if (argc == 2 && strcmp(argv[1], "-h") && strcmp(argv[1], "--help")) {
 		if (!find_command(argv[1])) {
 			say("'%s' is not a command; pvhv help lists them", argv[1]);
 			return STATUS_USAGE;

@@ -159,7 +159,7 @@ int cmd_info(int argc, char **argv)
 		case 'h':
 			return print_command_help(argv[0]);
 		default:
-			return bad_usage(argv, "unknown option %s", argv[optind - 1]);
+			return bad_option(argv);
 		}
 	}
 	if (parse_name(argc, argv, &name, &status))

@@ -74,7 +74,7 @@ int cmd_list(int argc, char **argv)
 		case 'h':
 			return print_command_help(argv[0]);
 		default:
-			return bad_usage(argv, "unknown option %s", argv[optind - 1]);
+			return bad_option(argv);
 		}
 	}
 	if (optind < argc)

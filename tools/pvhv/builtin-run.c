@@ -151,7 +151,7 @@ static int parse_options(int argc, char **argv, struct launcher_config *cfg, con
 		case ':':
 			return bad_usage(argv, "%s needs an argument", argv[optind - 1]);
 		default:
-			return bad_usage(argv, "unknown option %s", argv[optind - 1]);
+			return bad_option(argv);
 		}
 	}
 	if (optind < argc)
@@ -169,7 +169,7 @@ static int prepare(struct launcher_config *cfg)
 	struct errmsg e;
 
 	if (cfg->kernel_path == default_kernel && access(default_kernel, F_OK)) {
-		say("%s: does not exist: build it (make guest) or give --kernel FILE",
+		say("%s: does not exist: make install in the pvhv tree, or give --kernel FILE",
 		    default_kernel);
 		return STATUS_USAGE;
 	}

@@ -164,7 +164,7 @@ int cmd_stat(int argc, char **argv)
 		switch (c) {
 		case 'i':
 			if (parse_seconds(optarg, &interval_ms))
-				return bad_usage(argv, "--interval '%s': give seconds, as 2 or 0.5",
+				return bad_usage(argv, "--interval '%s': give 0.001 to 86400 seconds",
 						 optarg);
 			break;
 		case 'c':
@@ -180,7 +180,7 @@ int cmd_stat(int argc, char **argv)
 		case ':':
 			return bad_usage(argv, "%s needs an argument", argv[optind - 1]);
 		default:
-			return bad_usage(argv, "unknown option %s", argv[optind - 1]);
+			return bad_option(argv);
 		}
 	}
 	if (parse_name(argc, argv, &name, &status))

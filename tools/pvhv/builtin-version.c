@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <pvhv/hypercall.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "builtin.h"
@@ -10,6 +11,8 @@ int cmd_version(int argc, char **argv)
 	struct host h;
 	int fd;
 
+	if (argc == 2 && (!strcmp(argv[1], "-h") || !strcmp(argv[1], "--help")))
+		return print_command_help(argv[0]);
 	if (argc > 1)
 		return bad_usage(argv, "it takes no arguments");
 	printf("pvhv %s, API version %u, guest ABI version %u\n", PVHV_TOOL_VERSION,

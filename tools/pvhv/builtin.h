@@ -40,6 +40,7 @@ int cmd_version(int argc, char **argv);
 
 /* For getopt_long(): print what is wrong with the call; returns STATUS_USAGE. */
 int bad_usage(char **argv, const char *fmt, ...) __printf(2, 3);
+int bad_option(char **argv);		/* what getopt_long() does not know */
 /* The --help of a command; returns STATUS_OK. */
 int print_command_help(const char *name);
 

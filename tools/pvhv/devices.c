@@ -169,7 +169,7 @@ static int add_error(const struct device *d, int rc, struct errmsg *e)
 		errmsg_set(e, "a domain has at most %d devices", PVHV_MAX_DEVICES);
 		break;
 	case -EPERM:
-		errmsg_set(e, net ? "network devices need CAP_NET_ADMIN: run pvhv as root" :
+		errmsg_set(e, net ? "network devices need CAP_NET_ADMIN: start pvhv run as root" :
 			   "the host refuses: not permitted");
 		break;
 	case -EEXIST:

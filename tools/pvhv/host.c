@@ -185,7 +185,7 @@ static void add_no_device(struct host *h)
 		return;
 	}
 	if (!module_installed(h, "pvhv")) {
-		add(h, true, "no-module", "build it in the pvhv tree (make), then insmod pvhv.ko",
+		add(h, true, "no-module", "make install in the pvhv tree, then modprobe pvhv",
 		    "the module pvhv is neither loaded nor installed for Linux %s", h->release);
 		return;
 	}
@@ -319,7 +319,7 @@ static void check_files(struct host *h)
 	struct errmsg e;
 
 	if (!exists(h, HOST_DEFAULT_KERNEL))
-		add(h, false, "no-kernel", "build one (make guest) or give pvhv run --kernel FILE",
+		add(h, false, "no-kernel", "make install in the pvhv tree, or give pvhv run --kernel FILE",
 		    "there is no default guest kernel " HOST_DEFAULT_KERNEL);
 	if (runtime_dir(dir, sizeof(dir), &e)) {
 		/* "what is wrong; what to do" */

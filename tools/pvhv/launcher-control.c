@@ -141,7 +141,8 @@ int launcher_not_running(struct launcher *l, struct errmsg *e)
 					     state.state == PVHV_STATE_PAUSED ||
 					     state.state == PVHV_STATE_CREATED))
 		return 0;
-	return errmsg_set(e, "state the domain has ended (%s)", domain_state_name(state.state));
+	return errmsg_set(e, "state the domain has ended (%s); pvhv kill takes it away",
+			  domain_state_name(state.state));
 }
 
 static int control(struct launcher *l, unsigned int what, struct errmsg *e)

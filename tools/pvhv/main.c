@@ -182,6 +182,15 @@ int bad_usage(char **argv, const char *fmt, ...)
 	return STATUS_USAGE;
 }
 
+int bad_option(char **argv)
+{
+	const char *group = argv[optind];	/* getopt() stays there until its last letter */
+
+	if (optopt && group && group[0] == '-' && group[1] != '-' && strchr(group, optopt))
+		return bad_usage(argv, "unknown option -%c", optopt);
+	return bad_usage(argv, "unknown option %s", argv[optind - 1]);
+}
+
 int parse_name(int argc, char **argv, const char **name, int *status)
 {
 	if (argc - optind != 1)

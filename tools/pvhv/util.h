@@ -73,8 +73,8 @@ void *xrealloc(void *p, size_t size);
 char *xstrdup(const char *s);
 
 /*
- * "512M", "2G", "1048576K"; a bare number means MiB, as in qemu -m. 0, other
- * suffixes, fractions and overflow are refused.
+ * "512M", "2G", "1048576KiB", "512MB" (the same); a bare number means MiB, as in
+ * qemu -m. 0, other suffixes, fractions and overflow are refused.
  */
 int parse_size(const char *text, u64 *bytes);
 /* decimal, nothing else around it, at most @max */

@@ -308,6 +308,9 @@ def bad_configuration_is_1(p):
             (["--on-crash", "explode"], b"give preserve or destroy"),
             (["--name", "../x"], b"a name has"),
             (["--bogus"], b"unknown option --bogus"),
+            (["--bogus=x", "-x"], b"unknown option --bogus=x"),
+            (["-xyz"], b"unknown option -x"),
+            (["--name", "g", "-x"], b"unknown option -x"),
             (["--kernel"], b"--kernel needs an argument"),
             (["more"], b"unknown argument more")):
         one_line(p.run(*args), 1, words)
@@ -825,7 +828,7 @@ def preserved_crash(p):
     info = json.loads(p.cmd("info", "--json", "g").stdout)
     check(info["state"] == "crashed" and info["reason"] == "panic: oh no" and
           "rip" in info["registers"][0], info)
-    one_line(p.cmd("pause", "g"), 1, b"the domain has ended (crashed)")
+    one_line(p.cmd("pause", "g"), 1, b"the domain has ended (crashed); pvhv kill takes it")
     one_line(p.cmd("stop", "g"), 1, b"the domain has ended (crashed)")
     check(p.cmd("stat", "g").returncode == 0, "stat")
     c = subprocess.Popen([PVHV, "console", "g"], stdin=subprocess.DEVNULL,
@@ -1532,7 +1535,7 @@ def disk_and_net_usage(p):
             (["disk", "attach", "g", "path=/nonexistent"], b"/nonexistent: does not exist"),
             (["disk", "detach", "g"], b"give a domain and one of its devices"),
             (["disk", "detach", "g", "a b"], b"is no name of a device"),
-            (["disk", "detach", "--timeout", "x", "g", "pvda"], b"give seconds"),
+            (["disk", "detach", "--timeout", "x", "g", "pvda"], b"give seconds, at most 86400"),
             (["disk", "list", "--force", "g"], b"list has no option --force"),
             (["net", "attach", "--json", "g"], b"attach has no option --json"),
             (["disk", "resize", "g"], b"give a domain and one of its disks")):

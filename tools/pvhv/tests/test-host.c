@@ -118,12 +118,12 @@ static void test_device(void)
 		const char *type, *action;
 		const char *cpuinfo;
 	} cases[] = {
-		{ "missing", NULL, NULL, NULL, "no-module", "insmod", NULL },
+		{ "missing", NULL, NULL, NULL, "no-module", "make install", NULL },
 		{ "missing", NULL, "extra/pvhv.ko:\n", NULL, "no-device", "modprobe pvhv", NULL },
 		{ "missing", NULL, "kernel/net/x.ko.xz: kernel/y.ko\nextra/pvhv.ko.xz:\n",
 		  "N\n", "no-device", "modprobe pvhv", NULL },
 		{ "missing", NULL, "extra/notpvhv.ko: extra/pvhv.ko\n", NULL, "no-module",
-		  "insmod", NULL },
+		  "make install", NULL },
 		{ "missing", NULL, "extra/pvhv.ko:\n", "Y\n", "no-device", "sign", NULL },
 		{ "missing", "Live", NULL, NULL, "no-device", "devtmpfs", NULL },
 		/* the reason, not "load it" */
