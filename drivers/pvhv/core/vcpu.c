@@ -28,11 +28,14 @@ void pvhv_kick(struct pvhv_vcpu *v)
 	int cpu;
 
 	smp_mb();	/* what was set, then mode */
+	/* Meanwhile no CPU goes offline. */
+	preempt_disable();
 	if (READ_ONCE(v->mode) == PVHV_IN_GUEST) {
 		cpu = READ_ONCE(v->cpu);
-		if (cpu >= 0)
+		if (cpu >= 0 && cpu_online(cpu))
 			pvhv_send_kick(cpu);
 	}
+	preempt_enable();
 	wake_up(&v->wq);
 }
 
