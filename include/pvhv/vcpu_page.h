@@ -40,6 +40,7 @@
 
 #define PVHV_VP_STEAL_NS	0x080	/* u64: ns runnable but not running; see STEAL_SEQ */
 #define PVHV_VP_STEAL_SEQ	0x088	/* u32: odd while STEAL_NS changes */
+#define PVHV_VP_STOPPED		0x08c	/* u8: hypervisor: did not run, for a second or more */
 #define PVHV_VP_EVENT_SEL	0x090	/* u64: words of pending events, see <pvhv/event.h> */
 
 /*
@@ -78,7 +79,8 @@ struct pvhv_vcpu_page {
 	__u64 reserved1;
 	__u64 steal_ns;
 	__u32 steal_seq;
-	__u32 reserved2;
+	__u8  stopped;
+	__u8  reserved2[3];
 	__u64 event_sel;
 	__u64 reserved3[13];
 	__u64 hints[PVHV_VP_MAX_HINTS];
@@ -107,6 +109,7 @@ PVHV_VP_ASSERT(dr6, PVHV_VP_DR6);
 PVHV_VP_ASSERT(result, PVHV_VP_RESULT);
 PVHV_VP_ASSERT(steal_ns, PVHV_VP_STEAL_NS);
 PVHV_VP_ASSERT(steal_seq, PVHV_VP_STEAL_SEQ);
+PVHV_VP_ASSERT(stopped, PVHV_VP_STOPPED);
 PVHV_VP_ASSERT(event_sel, PVHV_VP_EVENT_SEL);
 PVHV_VP_ASSERT(hints, PVHV_VP_HINTS);
 _Static_assert(sizeof(struct pvhv_vcpu_page) == 4096, "vCPU page");

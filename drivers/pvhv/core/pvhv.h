@@ -179,6 +179,7 @@ struct pvhv_vcpu {
 	struct pvhv_slow slow;
 	unsigned int poll_ns;		/* what pvhv_idle() polls next time */
 	u64 run_delay, steal_ns;	/* see report_steal() */
+	u64 left_at;			/* ktime of the end of the last PVHV_RUN */
 	u32 steal_seq;
 	bool want_topup;		/* MMU caches ran low where nobody could wait */
 	u32 apf_flags;			/* KVM's below us: pvhv_async_fault_wait() */

@@ -7,6 +7,7 @@
 #include <linux/fs.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
+#include <linux/ktime.h>
 #include <linux/uaccess.h>
 #include <asm/irq_vectors.h>
 #include <asm/pkru.h>
@@ -223,19 +224,29 @@ static void set_active(struct pvhv_vcpu *v, bool active)
 		wake_up_all(&d->state_wq);
 }
 
+/* Else the guest's watchdogs take it for a CPU that hangs. */
+static void tell_stopped(struct pvhv_vcpu *v, u64 since)
+{
+	if (v->page && ktime_get_ns() - since >= NSEC_PER_SEC)
+		WRITE_ONCE(v->page->stopped, 1);
+}
+
 /* Return: 0 go on, 1 the domain has ended, -EINTR */
 static int check_state(struct pvhv_vcpu *v)
 {
 	struct pvhv_domain *d = v->domain;
+	u64 since;
 	int ret;
 
 	clear_bit(PVHV_REQ_STOP, &v->requests);
 	smp_mb__after_atomic();		/* the request is gone, then look */
 	while (READ_ONCE(d->paused) && !pvhv_domain_ended(d)) {
 		set_active(v, false);
+		since = ktime_get_ns();
 		ret = wait_event_interruptible(d->state_wq, !READ_ONCE(d->paused) ||
 					       pvhv_domain_ended(d));
 		set_active(v, true);
+		tell_stopped(v, since);
 		if (ret)
 			return -EINTR;
 	}
@@ -345,7 +356,10 @@ static long vcpu_run(struct pvhv_vcpu *v, void __user *arg)
 	/* Another thread than before, maybe, and not while it is elsewhere */
 	v->run_delay = current->sched_info.run_delay;
 #endif
+	if (v->left_at)
+		tell_stopped(v, v->left_at);
 	ret = run(v);
+	v->left_at = ktime_get_ns();
 	/* Where the kernel is preemptible, it waits on its way out. */
 	report_steal(v);
 	set_active(v, false);

@@ -111,6 +111,11 @@ DEFINE_IDTENTRY_SYSVEC(sysvec_pvhv_timer)
 	struct pt_regs *old_regs = set_irq_regs(regs);
 
 	inc_irq_stat(apic_timer_irqs);
+	/* Before the watchdogs look, which is what the handler may do */
+	if (unlikely(this_cpu_read(pvhv_vcpu_page.stopped))) {
+		this_cpu_write(pvhv_vcpu_page.stopped, 0);
+		pvclock_touch_watchdogs();
+	}
 	if (likely(evt->event_handler))
 		evt->event_handler(evt);
 

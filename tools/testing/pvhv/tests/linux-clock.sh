@@ -12,7 +12,12 @@
 
 cat >/tmp/test <<'EOF'
 echo "date $(date +%s)"
-/tests/time clock 15
+# of two seconds already, else a stop would have to be one of twenty; and who idles is not watched
+echo 1 >/proc/sys/kernel/watchdog_thresh
+while :; do :; done &
+/tests/time clock 21
+dmesg | grep -E 'soft lockup|stall' && echo "not ok watchdogs - a stop is taken for a CPU that hangs" ||
+	echo "ok watchdogs"
 EOF
 make_guest /tmp/test time:tests/time
 
@@ -38,11 +43,11 @@ stamper=$!
 says_in 60 clock 'clock ' || fail "no clock: $(tail -n 1 /tmp/clock.out)"
 sleep 3
 kill -STOP "$guest_pid"
-sleep 2
+sleep 5
 kill -CONT "$guest_pid"
 sleep 3
 pvhv pause clock
-sleep 2
+sleep 5
 pvhv resume clock
 wait "$guest_pid"
 guest_results clock $?
