@@ -114,15 +114,24 @@ static void blkback_direct_rw(struct blkback_req *req, int flags)
 		.ki_flags = IOCB_DIRECT | flags,
 		.ki_ioprio = get_current_ioprio(),
 	};
-	/* File systems look at the kiocb after it has been completed. */
-	refcount_set(&req->file.refs, 2);
+	/* By this overlayfs knows what it has begun, and must end. */
+	if (req->op == PVHV_BLK_WRITE)
+		iocb->ki_flags |= IOCB_WRITE;
 	if (blkback_file_freezes(req)) {
 		struct super_block *sb = file_inode(iocb->ki_filp)->i_sb;
 
+		/* It may be frozen for as long as a backup takes. */
+		if (!(flags & IOCB_NOWAIT)) {
+			sb_start_write(sb);
+		} else if (!sb_start_write_trylock(sb)) {
+			blkback_defer(req);
+			return;
+		}
 		/* Ends in another context, which lockdep must not mind. */
-		sb_start_write(sb);
 		__sb_writers_release(sb, SB_FREEZE_WRITE);
 	}
+	/* File systems look at the kiocb after it has been completed. */
+	refcount_set(&req->file.refs, 2);
 	ret = blkback_file_rw(req, iocb);
 	if (ret != -EIOCBQUEUED)
 		blkback_direct_complete(iocb, ret);
