@@ -107,7 +107,7 @@ static void blkback_finish(struct blkback_req *req, u16 status)
 	list_add(&req->list, &q->free);
 	if (q->starved) {
 		q->starved = false;
-		queue_work(q->bd->dev->io_wq, &q->work);
+		queue_delayed_work(q->bd->dev->io_wq, &q->work, 0);
 	}
 	if (!--q->in_flight)
 		wake_up(&q->drained);
@@ -436,6 +436,7 @@ static int blkback_take(struct blkback_queue *q, unsigned int items)
 	if (status == PVHV_BLK_S_INVALID)
 		dev_dbg(&q->bd->dev->dev, "queue %u: the frontend sent a bad request\n", q->index);
 	req->nr_segs = 0;
+	q->refused++;
 	blkback_finish(req, status);
 	return slots;
 }
@@ -451,6 +452,7 @@ static bool blkback_run(struct blkback_queue *q)
 
 	if (q->stopped)
 		return false;
+	q->refused = 0;
 
 	spin_lock_irq(&q->lock);
 	q->submitter = current;
@@ -506,7 +508,9 @@ static bool blkback_event(void *data)
 	struct blkback_queue *q = data;
 	bool more;
 
-	mutex_lock(&q->mutex);
+	/* Who has it may wait for the owner's memory, which this thread may have to give. */
+	if (mutex_lock_killable(&q->mutex))
+		return true;
 	more = blkback_run(q);
 	mutex_unlock(&q->mutex);
 	return more;
@@ -514,10 +518,17 @@ static bool blkback_event(void *data)
 
 static void blkback_queue_work(struct work_struct *work)
 {
-	struct blkback_queue *q = container_of(work, struct blkback_queue, work);
+	struct blkback_queue *q = container_of(to_delayed_work(work), struct blkback_queue, work);
+	unsigned int refused;
+	bool more;
 
-	if (blkback_event(q))
-		queue_work(q->bd->dev->io_wq, &q->work);
+	mutex_lock(&q->mutex);
+	more = blkback_run(q);
+	refused = q->refused;
+	mutex_unlock(&q->mutex);
+	/* Saying no costs a frontend nothing, and this thread is the host's. */
+	if (more)
+		queue_delayed_work(q->bd->dev->io_wq, &q->work, refused > BLKBACK_BUDGET / 2);
 }
 
 static void blkback_queue_free(struct blkback_queue *q)
@@ -565,7 +576,7 @@ struct blkback_queue *blkback_queue_create(struct blkback *bd, unsigned int inde
 	q->index = index;
 	q->stopped = true;
 	mutex_init(&q->mutex);
-	INIT_WORK(&q->work, blkback_queue_work);
+	INIT_DELAYED_WORK(&q->work, blkback_queue_work);
 	spin_lock_init(&q->lock);
 	init_waitqueue_head(&q->drained);
 	INIT_LIST_HEAD(&q->free);
@@ -604,7 +615,7 @@ void blkback_queue_start(struct blkback_queue *q)
 	WRITE_ONCE(q->stopped, false);
 	mutex_unlock(&q->mutex);
 	/* for what was sent before, whose event found the queue stopped */
-	queue_work(q->bd->dev->io_wq, &q->work);
+	queue_delayed_work(q->bd->dev->io_wq, &q->work, 0);
 }
 
 /**
@@ -634,7 +645,7 @@ void blkback_queue_drain(struct blkback_queue *q)
 		;
 	q->starved = false;
 	spin_unlock_irq(&q->lock);
-	cancel_work_sync(&q->work);
+	cancel_delayed_work_sync(&q->work);
 }
 
 /**

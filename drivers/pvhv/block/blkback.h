@@ -103,6 +103,7 @@ struct blkback_req {
  * @mutex:	serialises those who take requests
  * @requests:	under @mutex
  * @stopped:	under @mutex: takes no more requests
+ * @refused:	under @mutex: bad requests of the last run
  * @work:	takes requests when there is no event that would
  * @lock:	irq safe, for all that follows
  * @responses:	a slot is kept for each request in flight
@@ -126,7 +127,8 @@ struct blkback_queue {
 	struct mutex mutex;	/* what follows, up to the blank line */
 	struct pvhv_ring requests;
 	bool stopped;
-	struct work_struct work;
+	unsigned int refused;
+	struct delayed_work work;
 
 	spinlock_t lock;	/* what follows */
 	struct pvhv_ring responses;

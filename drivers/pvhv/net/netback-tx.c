@@ -512,7 +512,9 @@ bool netback_tx_event(void *data)
 	struct sk_buff *skb;
 	bool more = true, full, notify;
 
-	mutex_lock(&q->tx_mutex);
+	/* Who has it may wait for the owner's memory, which this thread may have to give. */
+	if (mutex_lock_killable(&q->tx_mutex))
+		return true;
 	if (!q->tx_live) {
 		mutex_unlock(&q->tx_mutex);
 		return false;
