@@ -11,8 +11,11 @@
 #include <linux/err.h>
 #include <linux/init.h>
 #include <linux/kernel.h>
+#include <linux/panic.h>
+#include <linux/smp.h>
 #include <linux/spinlock.h>
 #include <linux/string.h>
+#include <linux/time64.h>
 
 #include <asm/page.h>
 #include <asm/pvhv.h>
@@ -24,6 +27,9 @@
 void pvhv_console_early_init(void);
 
 #define PVHV_CONSOLE_BUF	1024
+
+/* All the time that the last words wait for who reads them */
+#define PVHV_PANIC_WAIT		(5 * NSEC_PER_SEC)
 
 /*
  * Aligned to their size, so that each lies within one page. A raw lock,
@@ -72,11 +78,43 @@ static bool pvhv_write_left(void)
 }
 
 /* Returns the bytes taken; 0 when nobody has read what there was before. */
+static long pvhv_put(const char *buf, int count, bool dying)
+{
+	long ret = -1;
+
+	if (!pvhv_write_left())
+		return 0;
+	/* The hypervisor takes what is in the ring first, so the order is kept. */
+	if (IS_ENABLED(CONFIG_PVHV_BUS) && pvhv_ring && !dying)
+		ret = confront_write(pvhv_ring, buf, count);
+	return ret < 0 ? pvhv_write(buf, count) : ret;
+}
+
+/*
+ * Nothing comes after the last words, so they wait for their reader; but not for ever, as
+ * there may be none.
+ */
+static bool pvhv_may_wait(void)
+{
+	static u64 end;		/* of the one CPU that panics */
+	u64 now;
+
+	if (atomic_read(&panic_cpu) != raw_smp_processor_id())
+		return false;
+	now = pvhv_hypercall0(PVHV_HC_GET_TIME);
+	if (!end)
+		end = now + PVHV_PANIC_WAIT;
+	if (now >= end)
+		return false;
+	pvhv_hypercall0(PVHV_HC_YIELD);
+	return true;
+}
+
 static int pvhv_put_chars(u32 vtermno, const char *buf, int count)
 {
 	bool dying = READ_ONCE(oops_in_progress), locked = true;
 	unsigned long flags;
-	long ret = -1;
+	long ret;
 
 	count = min(count, PVHV_CONSOLE_BUF);
 
@@ -87,16 +125,10 @@ static int pvhv_put_chars(u32 vtermno, const char *buf, int count)
 	else
 		raw_spin_lock(&pvhv_out_lock);
 
-	if (!pvhv_write_left()) {
-		ret = 0;
-		goto out;
-	}
-	/* The hypervisor takes what is in the ring first, so the order is kept. */
-	if (IS_ENABLED(CONFIG_PVHV_BUS) && pvhv_ring && !dying)
-		ret = confront_write(pvhv_ring, buf, count);
-	if (ret < 0)
-		ret = pvhv_write(buf, count);
-out:
+	do {
+		ret = pvhv_put(buf, count, dying);
+	} while (!ret && pvhv_may_wait());
+
 	if (locked)
 		raw_spin_unlock(&pvhv_out_lock);
 	local_irq_restore(flags);

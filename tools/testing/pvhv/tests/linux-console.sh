@@ -185,8 +185,6 @@ seq 1 $many
 echo rings-small
 i=0; while [ $i -lt $small ]; do echo $i; i=$((i+1)); done
 echo rings-end
-# who dies waits for nobody: what finds no room then is lost
-sleep 5
 for i in 1 2 3 4 5 6 7 8; do seq $i$i$i 999 | tr '\n' ' '; done; echo
 echo 1 >/proc/sys/kernel/sysrq
 echo c >/proc/sysrq-trigger
@@ -226,6 +224,28 @@ seq 0 $((small - 1)) | cmp - /tmp/numbers >/tmp/cmp 2>&1 && ok rings-small || no
 [ "$(cat /tmp/con8.status)" = 3 ] && [ "$(grep -o ' 998 999 ' /tmp/con8.lines | wc -l)" = 8 ] &&
 	sed '1,/ 998 999 /d' /tmp/con8.lines | grep -q 'Kernel panic - not syncing: sysrq' &&
 	ok rings-panic || not_ok rings-panic "status $(cat /tmp/con8.status): $(tail -n 1 /tmp/con8.lines)"
+
+# A guest that nobody reads waits with its last words, but not for ever.
+cat >/tmp/unread <<'EOF'
+seq 1 1000000 &
+sleep 5
+echo 1 >/proc/sys/kernel/sysrq
+echo c >/proc/sysrq-trigger
+EOF
+make_guest /tmp/unread
+mkfifo /tmp/con10.out
+exec 7<>/tmp/con10.out
+pvhv run --name con10 --initrd /tmp/initrd --memory 256M --append 'quiet panic=0' --on-crash preserve \
+	</dev/null >/tmp/con10.out 2>/tmp/con10.err &
+unread=$!
+crashed() { pvhv list | grep -q '^con10 .*crashed'; }
+wait_for 60 crashed && ok unread-panic || not_ok unread-panic "$(pvhv list | tail -n 1)"
+pvhv kill con10
+cat <&7 >/dev/null &
+reader=$!
+wait "$unread"
+kill "$reader"
+exec 7>&-
 
 # The ring comes and goes, by either side, under output that waits: nothing is lost, doubled or
 # overtaken. Without one the guest goes on by hypercalls.
