@@ -52,8 +52,8 @@ static int parse_word(const char *key, const char *value, char *out, size_t len,
 	for (c = value; isalnum((unsigned char)*c) || (*c && strchr("._-", *c)); c++)
 		;
 	if (*c || c == value || c - value >= (ssize_t)len || *value == '-' || *value == '.')
-		return errmsg_set(e, "%s=%s: give 1 to %zu of A-Z a-z 0-9 . _ -, first not . or -", key, value,
-				  len - 1);
+		return errmsg_set(e, "%s=%s: give 1 to %zu of A-Z a-z 0-9 . _ -, first not . or -",
+				  key, value, len - 1);
 	strcpy(out, value);
 	return 0;
 }
