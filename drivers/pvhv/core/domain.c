@@ -316,7 +316,7 @@ static struct pvhv_domain *domain_alloc(u64 max_pages)
 	pvhv_clock_init(d);
 
 	pvhv_ports_init(d);
-	d->xcr0 = pvhv_cpuid_xcr0(&d->cpuid, pvhv_host_xcr0());
+	d->xcr0 = pvhv_host_xcr0();
 
 	ret = xa_alloc_cyclic(&domains, &d->id, NULL, XA_LIMIT(1, MAX_DOMID), &next_domid,
 			      GFP_KERNEL);

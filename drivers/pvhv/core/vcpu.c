@@ -139,6 +139,16 @@ static enum pvhv_next handle_exit(struct pvhv_vcpu *v)
 	case X86_TRAP_NMI:
 	case X86_TRAP_MC:
 		return PVHV_CONTINUE;
+	case X86_TRAP_NM:
+		/*
+		 * TS and EM are clear, so this is AMX, which the launcher's XFD forbids and
+		 * guests know nothing of. Linux clears this when it has a #NM of its own.
+		 */
+		if (boot_cpu_has(X86_FEATURE_XFD))
+			wrmsrl(MSR_IA32_XFD_ERR, 0);
+		v->stats.exit_exception++;
+		pvhv_deliver(v, X86_TRAP_UD, 0);
+		return PVHV_CONTINUE;
 	case X86_TRAP_GP:
 		v->stats.exit_exception++;
 		return pvhv_emulate(v, r->err);

@@ -197,8 +197,7 @@ bool pvhv_cpuid_filter(const struct pvhv_cpuid_policy *p, u32 leaf, u32 sub, u32
 
 #define XFEATURES_AVX		BIT_ULL(2)
 #define XFEATURES_AVX512	(BIT_ULL(5) | BIT_ULL(6) | BIT_ULL(7))
-#define XFEATURES_AMX		(BIT_ULL(17) | BIT_ULL(18))
-#define XFEATURE_PKRU		BIT_ULL(9)
+#define XFEATURES_PKRU_AMX	(BIT_ULL(9) | BIT_ULL(17) | BIT_ULL(18))
 
 /**
  * pvhv_cpuid_xcr0 - XCR0 while a domain's vCPU is loaded
@@ -207,12 +206,10 @@ bool pvhv_cpuid_filter(const struct pvhv_cpuid_policy *p, u32 leaf, u32 sub, u32
  *
  * Registers that the guest's kernel does not know of, and so does not switch, must
  * not be there: its programs find them by CPUID where that does not fault, and would
- * share them. AMX is never there: its instructions would raise #NM, by the launcher's
- * XFD, of which guests know nothing.
+ * share them.
  */
 u64 pvhv_cpuid_xcr0(const struct pvhv_cpuid_policy *p, u64 xcr0)
 {
-	xcr0 &= ~XFEATURES_AMX;
 	if (p->hidden[PVHV_CPUID_1_ECX] & AVX)
 		xcr0 &= ~XFEATURES_AVX;
 	if (p->hidden[PVHV_CPUID_7_EBX] & AVX512F)
@@ -225,11 +222,11 @@ u64 pvhv_cpuid_xcr0(const struct pvhv_cpuid_policy *p, u64 xcr0)
  * @p:		the domain's policy
  * @xcr0:	of pvhv_cpuid_xcr0()
  *
- * PKRU is in XCR0 but not the guest's, see enter.c.
+ * PKRU and AMX are in XCR0 but not the guest's, see enter.c.
  */
 u64 pvhv_guest_xfeatures(const struct pvhv_cpuid_policy *p, u64 xcr0)
 {
-	return p->hidden[PVHV_CPUID_1_ECX] & XSAVE ? 0 : xcr0 & ~XFEATURE_PKRU;
+	return p->hidden[PVHV_CPUID_1_ECX] & XSAVE ? 0 : xcr0 & ~XFEATURES_PKRU_AMX;
 }
 
 /**

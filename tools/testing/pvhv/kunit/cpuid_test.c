@@ -200,9 +200,9 @@ static void xcr0(struct kunit *test)
 		{ 3, 3, 3, 3, 3 },
 		{ 7, 7, 7, 3, 3 },
 		{ 0xe7, 0xe7, 7, 3, 3 },
-		/* PKRU is the host's business, and stays; AMX never does. */
+		/* PKRU and AMX are the host's business, and stay. */
 		{ 0x2e7, 0x2e7, 0x207, 0x203, 0x203 },
-		{ 0x602e7, 0x2e7, 0x207, 0x203, 0x203 },
+		{ 0x602e7, 0x602e7, 0x60207, 0x60203, 0x60203 },
 		/* MPX comes in pairs, and has no part in this. */
 		{ 0x1f, 0x1f, 0x1f, 0x1b, 0x1b },
 	};
@@ -213,16 +213,15 @@ static void xcr0(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, hide(&no_avx, 1, 0, ECX, BIT(28)), 0);
 	KUNIT_ASSERT_EQ(test, hide(&no_xsave, 1, 0, ECX, BIT(26)), 0);
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
-		u64 pkru = 0x200, host = cases[i].host;
+		u64 pkru_amx = 0x60200, host = cases[i].host;
 
 		KUNIT_EXPECT_EQ(test, pvhv_cpuid_xcr0(&all, host), cases[i].all);
 		KUNIT_EXPECT_EQ(test, pvhv_cpuid_xcr0(&no_avx512, host), cases[i].no_avx512);
 		KUNIT_EXPECT_EQ(test, pvhv_cpuid_xcr0(&no_avx, host), cases[i].no_avx);
 		KUNIT_EXPECT_EQ(test, pvhv_cpuid_xcr0(&no_xsave, host), cases[i].no_xsave);
-		KUNIT_EXPECT_EQ(test, pvhv_guest_xfeatures(&all, cases[i].all),
-				cases[i].all & ~pkru);
+		KUNIT_EXPECT_EQ(test, pvhv_guest_xfeatures(&all, host), cases[i].all & ~pkru_amx);
 		KUNIT_EXPECT_EQ(test, pvhv_guest_xfeatures(&no_avx, cases[i].no_avx),
-				cases[i].no_avx & ~pkru);
+				cases[i].no_avx & ~pkru_amx);
 		KUNIT_EXPECT_EQ(test, pvhv_guest_xfeatures(&no_xsave, cases[i].no_xsave), 0ULL);
 	}
 }
