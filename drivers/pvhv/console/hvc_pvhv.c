@@ -90,6 +90,13 @@ static long pvhv_put(const char *buf, int count, bool dying)
 	return ret < 0 ? pvhv_write(buf, count) : ret;
 }
 
+static bool pvhv_other_panics(void)
+{
+	int cpu = atomic_read(&panic_cpu);
+
+	return cpu != PANIC_CPU_INVALID && cpu != raw_smp_processor_id();
+}
+
 /*
  * Nothing comes after the last words, so they wait for their reader; but not for ever, as
  * there may be none.
@@ -125,10 +132,14 @@ static int pvhv_put_chars(u32 vtermno, const char *buf, int count)
 	else
 		raw_spin_lock(&pvhv_out_lock);
 
-	do {
-		ret = pvhv_put(buf, count, dying);
-	} while (!ret && pvhv_may_wait());
-
+	/* Or he panics, and waits: what others have to say comes later, if at all. */
+	if (!locked && pvhv_other_panics()) {
+		ret = 0;
+	} else {
+		do {
+			ret = pvhv_put(buf, count, dying);
+		} while (!ret && pvhv_may_wait());
+	}
 	if (locked)
 		raw_spin_unlock(&pvhv_out_lock);
 	local_irq_restore(flags);
