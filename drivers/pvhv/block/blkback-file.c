@@ -121,10 +121,8 @@ static void blkback_direct_rw(struct blkback_req *req, int flags)
 		struct super_block *sb = file_inode(iocb->ki_filp)->i_sb;
 
 		/* It may be frozen for as long as a backup takes. */
-		if (!(flags & IOCB_NOWAIT)) {
-			sb_start_write(sb);
-		} else if (!sb_start_write_trylock(sb)) {
-			blkback_defer(req);
+		if (!sb_start_write_trylock(sb)) {
+			blkback_defer_later(req);
 			return;
 		}
 		/* Ends in another context, which lockdep must not mind. */

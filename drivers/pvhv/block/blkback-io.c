@@ -33,6 +33,9 @@
  */
 #define BLKBACK_DEFERRED_MAX	(WQ_MAX_ACTIVE / PVHV_MAX_DEVICES)
 
+/* In jiffies: until a request that could not be begun is tried again */
+#define BLKBACK_LATER		(HZ / 10)
+
 /* Requests in one go, before others get the CPU and signals are looked at */
 #define BLKBACK_BUDGET	64
 
@@ -187,18 +190,6 @@ static void blkback_long_work(struct work_struct *work)
 }
 
 /**
- * blkback_defer_init - once for each device
- * @bd:	the device
- */
-void blkback_defer_init(struct blkback *bd)
-{
-	spin_lock_init(&bd->defer_lock);
-	INIT_LIST_HEAD(&bd->deferred);
-	INIT_LIST_HEAD(&bd->long_reqs);
-	INIT_WORK(&bd->long_work, blkback_long_work);
-}
-
-/**
  * blkback_defer - go on with a request in a workqueue
  * @req:	for the backing's work()
  *
@@ -225,6 +216,55 @@ void blkback_defer(struct blkback_req *req)
 		list_add_tail(&req->list, &bd->deferred);
 	}
 	spin_unlock_irqrestore(&bd->defer_lock, flags);
+}
+
+static void blkback_later_work(struct work_struct *work)
+{
+	struct blkback *bd = container_of(to_delayed_work(work), struct blkback, later_work);
+	struct blkback_req *req, *next;
+	LIST_HEAD(reqs);
+
+	spin_lock_irq(&bd->defer_lock);
+	list_splice_init(&bd->later, &reqs);
+	spin_unlock_irq(&bd->defer_lock);
+	list_for_each_entry_safe(req, next, &reqs, list) {
+		list_del(&req->list);
+		blkback_defer(req);
+	}
+}
+
+/**
+ * blkback_defer_later - go on with a request in a workqueue, after a while
+ * @req:	for the backing's work(), which may say so again
+ *
+ * For what may have to wait for minutes. No worker does, and when the domain has ended
+ * the request ends, too.
+ *
+ * Context: any.
+ */
+void blkback_defer_later(struct blkback_req *req)
+{
+	struct blkback *bd = req->q->bd;
+	unsigned long flags;
+
+	spin_lock_irqsave(&bd->defer_lock, flags);
+	list_add_tail(&req->list, &bd->later);
+	queue_delayed_work(bd->dev->io_wq, &bd->later_work, BLKBACK_LATER);
+	spin_unlock_irqrestore(&bd->defer_lock, flags);
+}
+
+/**
+ * blkback_defer_init - once for each device
+ * @bd:	the device
+ */
+void blkback_defer_init(struct blkback *bd)
+{
+	spin_lock_init(&bd->defer_lock);
+	INIT_LIST_HEAD(&bd->deferred);
+	INIT_LIST_HEAD(&bd->long_reqs);
+	INIT_WORK(&bd->long_work, blkback_long_work);
+	INIT_LIST_HEAD(&bd->later);
+	INIT_DELAYED_WORK(&bd->later_work, blkback_later_work);
 }
 
 /* Get a request with room for @nr_segs, or NULL if that must wait (rule 2). */

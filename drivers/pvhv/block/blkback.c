@@ -334,6 +334,7 @@ static void blkback_remove(struct pvhv_device *dev)
 	/* Only queues ask for them, and they have nothing left to do. */
 	cancel_work_sync(&bd->fault_work);
 	cancel_work_sync(&bd->long_work);
+	cancel_delayed_work_sync(&bd->later_work);
 	dev_set_drvdata(&dev->dev, NULL);
 	fput(bd->file);
 	kfree(bd);

@@ -103,7 +103,7 @@ struct blkback_req {
  * @mutex:	serialises those who take requests
  * @requests:	under @mutex
  * @stopped:	under @mutex: takes no more requests
- * @refused:	under @mutex: bad requests of the last run
+ * @refused:	under @mutex: requests of the last run that were not begun
  * @work:	takes requests when there is no event that would
  * @lock:	irq safe, for all that follows
  * @responses:	a slot is kept for each request in flight
@@ -177,6 +177,8 @@ struct blkback_backing {
  * @deferred:	those that wait for one
  * @long_reqs:	discards and zeroes that wait
  * @long_work:	does them
+ * @later:	requests that wait for a file system that is frozen
+ * @later_work:	tries them again
  * @lock:	control path, and the reading of statistics
  * @queues:	while connected
  * @nr_queues:	of them
@@ -203,6 +205,8 @@ struct blkback {
 	struct list_head deferred;
 	struct list_head long_reqs;
 	struct work_struct long_work;
+	struct list_head later;
+	struct delayed_work later_work;
 
 	struct mutex lock;	/* what follows */
 	struct blkback_queue **queues;
@@ -226,6 +230,7 @@ void blkback_queue_drain(struct blkback_queue *q);
 void blkback_queue_destroy(struct blkback_queue *q);
 void blkback_end(struct blkback_req *req, blk_status_t status);
 void blkback_defer(struct blkback_req *req);
+void blkback_defer_later(struct blkback_req *req);
 void blkback_defer_init(struct blkback *bd);
 
 static inline u32 blkback_bytes(const struct blkback_req *req)

@@ -38,6 +38,8 @@ write_frozen goes-on-again
 pvhv kill frozen
 gone() { ! kill -0 "$guest_pid" 2>/dev/null; }
 wait_for 20 gone && ok ends || not_ok ends "it waits for the disk"
+no_backs() { ! ls -d /sys/bus/pvhv/devices/pvhv-blk-back-* 2>/dev/null; }
+wait_for 20 no_backs && ok device-gone || not_ok device-gone "it waits for the thaw"
 fsfreeze -u /tmp/files
 wait "$guest_pid"
 exec 8>&-
