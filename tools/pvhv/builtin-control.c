@@ -38,7 +38,9 @@ int cmd_control(int argc, char **argv)
 			if (!strcmp(optarg, "0"))
 				wait_ms = 0;
 			else if (parse_seconds(optarg, &wait_ms))
-				return bad_usage(argv, "--timeout '%s': give seconds, at most 86400", optarg);
+				return bad_usage(argv,
+						 "--timeout '%s': give seconds, at most 86400",
+						 optarg);
 			break;
 		case 'h':
 			return print_command_help(verb);

@@ -255,7 +255,9 @@ int cmd_cpu(int argc, char **argv)
 			if (!strcmp(optarg, "0"))
 				c.wait_ms = 0;
 			else if (parse_seconds(optarg, &c.wait_ms))
-				return bad_usage(argv, "--timeout '%s': give seconds, at most 86400", optarg);
+				return bad_usage(argv,
+						 "--timeout '%s': give seconds, at most 86400",
+						 optarg);
 			c.timeout_given = true;
 			break;
 		case 'h':

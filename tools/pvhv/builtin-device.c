@@ -252,7 +252,9 @@ int cmd_device(int argc, char **argv)
 			if (!strcmp(optarg, "0"))
 				c.wait_ms = 0;
 			else if (parse_seconds(optarg, &c.wait_ms))
-				return bad_usage(argv, "--timeout '%s': give seconds, at most 86400", optarg);
+				return bad_usage(argv,
+						 "--timeout '%s': give seconds, at most 86400",
+						 optarg);
 			break;
 		case 'h':
 			return print_command_help(argv[0]);

@@ -164,7 +164,8 @@ int cmd_stat(int argc, char **argv)
 		switch (c) {
 		case 'i':
 			if (parse_seconds(optarg, &interval_ms))
-				return bad_usage(argv, "--interval '%s': give 0.001 to 86400 seconds",
+				return bad_usage(argv,
+						 "--interval '%s': give seconds, at most 86400",
 						 optarg);
 			break;
 		case 'c':

@@ -319,7 +319,8 @@ static void check_files(struct host *h)
 	struct errmsg e;
 
 	if (!exists(h, HOST_DEFAULT_KERNEL))
-		add(h, false, "no-kernel", "make install in the pvhv tree, or give pvhv run --kernel FILE",
+		add(h, false, "no-kernel",
+		    "make install in the pvhv tree, or give pvhv run --kernel FILE",
 		    "there is no default guest kernel " HOST_DEFAULT_KERNEL);
 	if (runtime_dir(dir, sizeof(dir), &e)) {
 		/* "what is wrong; what to do" */
