@@ -105,6 +105,21 @@ static DEFINE_PER_CPU(struct clock_event_device, pvhv_timer) = {
 	.set_next_event		= pvhv_timer_set_next_event,
 };
 
+static void pvhv_check_stopped(void)
+{
+	if (unlikely(this_cpu_read(pvhv_vcpu_page.stopped))) {
+		this_cpu_write(pvhv_vcpu_page.stopped, 0);
+		pvclock_touch_watchdogs();
+	}
+}
+
+/* What the soft lockup detector looks at first: the stop may have been in its own interrupt. */
+u64 running_clock(void)
+{
+	pvhv_check_stopped();
+	return local_clock();
+}
+
 DEFINE_IDTENTRY_SYSVEC(sysvec_pvhv_timer)
 {
 	struct clock_event_device *evt = this_cpu_ptr(&pvhv_timer);
@@ -112,10 +127,7 @@ DEFINE_IDTENTRY_SYSVEC(sysvec_pvhv_timer)
 
 	inc_irq_stat(apic_timer_irqs);
 	/* Before the watchdogs look, which is what the handler may do */
-	if (unlikely(this_cpu_read(pvhv_vcpu_page.stopped))) {
-		this_cpu_write(pvhv_vcpu_page.stopped, 0);
-		pvclock_touch_watchdogs();
-	}
+	pvhv_check_stopped();
 	if (likely(evt->event_handler))
 		evt->event_handler(evt);
 
