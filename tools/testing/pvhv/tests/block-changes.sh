@@ -40,10 +40,6 @@ small_fs() {
 		mount -o commit=10000 /dev/mapper/files /tmp/files ||
 		fail "no small file system"
 }
-remove_disk() {
-	echo 0 >"/sys/kernel/config/nullb/$1/power" && rmdir "/sys/kernel/config/nullb/$1" ||
-		not_ok "$1-released" "still open"
-}
 drop_fs() {
 	umount /tmp/files && dmsetup remove --noudevsync files || not_ok files-released "still open"
 	remove_disk null-files
@@ -226,7 +222,6 @@ for name in test files; do
 done
 wait "$guest_pid" 2>/dev/null
 exec 8>&-
-no_backs() { ! ls -d /sys/bus/pvhv/devices/pvhv-blk-back-* 2>/dev/null; }
 wait_for 30 no_backs && ok killed-devices-gone || not_ok killed-devices-gone "$(ls /sys/bus/pvhv/devices)"
 unused() { [ "$(awk '$1 == "pvhv_blkback" {print $3}' /proc/modules)" = 0 ]; }
 wait_for 10 unused && ok killed-unused || not_ok killed-unused "$(grep ^pvhv /proc/modules)"

@@ -25,7 +25,6 @@ start() {
 	pid=$!
 }
 says() { grep -q "$1" /tmp/discards.out; }
-no_backs() { ! ls -d /sys/bus/pvhv/devices/pvhv-blk-back-* 2>/dev/null; }
 closed() { [ "$(dmsetup info -c --noheadings -o open slow)" -eq 0 ]; }
 gone() {
 	wait_for 20 no_backs && ok "$1-device-gone" || not_ok "$1-device-gone" "it is still there"
@@ -52,7 +51,6 @@ no_reader() { ! kill -0 "$reader" 2>/dev/null; }
 wait_for 5 no_reader && ok killed-reader || not_ok killed-reader "it waits"
 
 dmsetup remove --noudevsync slow || not_ok dm-released "still open"
-echo 0 >/sys/kernel/config/nullb/null-discards/power && rmdir /sys/kernel/config/nullb/null-discards ||
-	not_ok null-released "still open"
+remove_disk null-discards
 nothing_left
 exit $failed

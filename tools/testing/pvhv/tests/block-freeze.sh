@@ -38,7 +38,6 @@ write_frozen goes-on-again
 pvhv kill frozen
 gone() { ! kill -0 "$guest_pid" 2>/dev/null; }
 wait_for 20 gone && ok ends || not_ok ends "it waits for the disk"
-no_backs() { ! ls -d /sys/bus/pvhv/devices/pvhv-blk-back-* 2>/dev/null; }
 wait_for 20 no_backs && ok device-gone || not_ok device-gone "it waits for the thaw"
 fsfreeze -u /tmp/files
 wait "$guest_pid"
@@ -59,7 +58,6 @@ wait_for 20 frozen && ok over-freezes || fail "a freeze waits for writes that ha
 fsfreeze -u /tmp/files
 umount /tmp/over
 umount /tmp/files || not_ok files-released "still open"
-echo 0 >/sys/kernel/config/nullb/null-files/power && rmdir /sys/kernel/config/nullb/null-files ||
-	not_ok null-released "still open"
+remove_disk null-files
 nothing_left
 exit $failed

@@ -26,6 +26,15 @@ null_disk() {
 	null_disk=/dev/${config##*/}
 }
 
+# remove_disk NAME: such a disk
+remove_disk() {
+	echo 0 >"/sys/kernel/config/nullb/$1/power" && rmdir "/sys/kernel/config/nullb/$1" ||
+		not_ok "$1-released" "still open"
+}
+
+# no_backs: is no backend of a disk left?
+no_backs() { ! ls -d /sys/bus/pvhv/devices/pvhv-blk-back-* 2>/dev/null; }
+
 # make_disk_guest: /tmp/initrd, whose guest takes orders. It takes long to make and is
 # the same for all tests of a machine. What is in it is in $disk_files.
 make_disk_guest() {
