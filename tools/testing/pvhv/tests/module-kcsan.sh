@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # run: here
+# long: yes
 # timeout: 3600
 #
 # The module for the kernel with KCSAN builds without a word of warning.

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # run: vm
 # hosts: kcsan
+# long: kcsan
 # needs: guest test-guests programs
 # copy: build/guests.install:/root/guests build/programs:/root/programs
 # timeout: 3000
