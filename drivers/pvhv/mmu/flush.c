@@ -76,7 +76,7 @@ static void wait_for_zap(struct pvhv_mmu *mmu, u64 gfn)
 static __always_inline void op_narrow_entry(struct pvhv_mmu_op *op, struct pvhv_mmu_table *t,
 					    unsigned int i, u64 old, u64 acc)
 {
-	u64 new = (old & (acc | ~PT_W)) | (~acc & PT_NX);
+	u64 new = (acc & ACC_W ? old : old & ~SPT_W) | (~acc & PT_NX);
 
 	if (likely(new == old))
 		return;

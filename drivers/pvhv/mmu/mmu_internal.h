@@ -79,9 +79,14 @@
 #define ACC_X		PT_NX
 #define ACC_ALL		(ACC_W | ACC_U | ACC_X)
 
-/* Ours: A and D are preset because the guest's are emulated at fill. */
+/*
+ * Ours: A and D are preset because the guest's are emulated at fill. D goes with W: a
+ * leaf with D alone is a shadow-stack page where CR4.CET is set (SDM 3A 4.6.1), to which
+ * ring 3 could write.
+ */
 #define SPT_TABLE	(PT_P | PT_W | PT_U | PT_A)
-#define SPT_LEAF	(PT_P | PT_U | PT_A | PT_D)
+#define SPT_LEAF	(PT_P | PT_U | PT_A)
+#define SPT_W		(PT_W | PT_D)
 
 #define PVHV_L1_SPAN	BIT_ULL(21)	/* what an L1 table maps */
 #define PVHV_USER_END	BIT_ULL(47)

@@ -69,7 +69,7 @@ static int entry_install(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, struct 
 	smp_rmb();
 	bits |= pvhv_leaf_pa(pfn);
 	if (unlikely(!writable))
-		bits &= ~PT_W;
+		bits &= ~SPT_W;
 	if (unlikely(READ_ONCE(*sptep) && t->gfn[i] != gfn))
 		entry_replace(mmu, mv, t, i);
 
@@ -91,7 +91,7 @@ static int entry_install(struct pvhv_mmu *mmu, struct pvhv_mmu_vcpu *mv, struct 
 		 * so to the hardware's TLBs.
 		 */
 		WARN_ON_ONCE((*sptep ^ bits) & PT_ADDR);
-		bits = (bits | (*sptep & PT_W)) & (*sptep | ~PT_NX);
+		bits = (bits | (*sptep & SPT_W)) & (*sptep | ~PT_NX);
 	}
 	WRITE_ONCE(*sptep, bits);
 out:
@@ -111,7 +111,7 @@ static u64 entry_bits(const struct pvhv_mmu_tree *tree, u64 acc)
 	/* SMEP; the other trees have no U here, or NX in the PML4 */
 	if (unlikely(tree->kuser) && (acc & ACC_U))
 		acc &= ~ACC_X;
-	return SPT_LEAF | (acc & PT_W) | (~acc & PT_NX);
+	return SPT_LEAF | (acc & ACC_W ? SPT_W : 0) | (~acc & PT_NX);
 }
 
 /*

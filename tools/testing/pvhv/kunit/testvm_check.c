@@ -52,7 +52,8 @@ static void check_leaf(struct testvm *vm, struct pvhv_mmu_tree *tree, struct pvh
 		KUNIT_ASSERT_NOT_NULL(test, g);
 		KUNIT_EXPECT_TRUE(test, test_bit(i, t->map));
 		KUNIT_EXPECT_NE(test, t->bind, (u8)PVHV_UNBOUND);
-		KUNIT_EXPECT_EQ(test, spte & ~(PT_ADDR | PT_W | PT_NX), SPT_LEAF);
+		KUNIT_EXPECT_EQ(test, spte & ~(PT_ADDR | SPT_W | PT_NX), SPT_LEAF);
+		KUNIT_EXPECT_TRUE(test, !(spte & SPT_W) || (spte & SPT_W) == SPT_W);
 		KUNIT_EXPECT_EQ(test, (spte & PT_ADDR) >> PAGE_SHIFT, g->pfn);
 		KUNIT_EXPECT_EQ(test, rmap_count(vm, t->gfn[i], &t->spt[i]), 1U);
 	}
