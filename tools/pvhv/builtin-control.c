@@ -35,12 +35,8 @@ int cmd_control(int argc, char **argv)
 		case 't':
 			if (!is_stop)
 				return bad_usage(argv, "unknown option --timeout");
-			if (!strcmp(optarg, "0"))
-				wait_ms = 0;
-			else if (parse_seconds(optarg, &wait_ms))
-				return bad_usage(argv,
-						 "--timeout '%s': give seconds, at most 86400",
-						 optarg);
+			if (parse_timeout(argv, &wait_ms))
+				return STATUS_USAGE;
 			break;
 		case 'h':
 			return print_command_help(verb);

@@ -252,12 +252,8 @@ int cmd_cpu(int argc, char **argv)
 			c.json = true;
 			break;
 		case 't':
-			if (!strcmp(optarg, "0"))
-				c.wait_ms = 0;
-			else if (parse_seconds(optarg, &c.wait_ms))
-				return bad_usage(argv,
-						 "--timeout '%s': give seconds, at most 86400",
-						 optarg);
+			if (parse_timeout(argv, &c.wait_ms))
+				return STATUS_USAGE;
 			c.timeout_given = true;
 			break;
 		case 'h':

@@ -41,6 +41,8 @@ int cmd_version(int argc, char **argv);
 /* For getopt_long(): print what is wrong with the call; returns STATUS_USAGE. */
 int bad_usage(char **argv, const char *fmt, ...) __printf(2, 3);
 int bad_option(char **argv);		/* what getopt_long() does not know */
+/* SECONDS of --timeout, where 0 is allowed; 0 or STATUS_USAGE, and it was printed */
+int parse_timeout(char **argv, unsigned int *ms);
 /* The --help of a command; returns STATUS_OK. */
 int print_command_help(const char *name);
 

@@ -191,6 +191,15 @@ int bad_option(char **argv)
 	return bad_usage(argv, "unknown option %s", argv[optind - 1]);
 }
 
+int parse_timeout(char **argv, unsigned int *ms)
+{
+	if (!strcmp(optarg, "0"))
+		*ms = 0;
+	else if (parse_seconds(optarg, ms))
+		return bad_usage(argv, "--timeout '%s': give seconds, at most 86400", optarg);
+	return 0;
+}
+
 int parse_name(int argc, char **argv, const char **name, int *status)
 {
 	if (argc - optind != 1)
