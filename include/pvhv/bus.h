@@ -161,6 +161,7 @@ struct pvhv_transport {
  * @peer_state:	the other side's, as last seen
  * @generation:	likewise
  * @flags:	PVHV_DEV_ONLINE, PVHV_DEV_PEER_DEAD
+ * @offer:	PVHV_PROP_OFFER, made or taken
  * @error:	what the last probe() returned; the driver core keeps it to itself
  *
  * A driver reads @state, @peer_state and @flags in its callbacks only, @flags with
@@ -182,6 +183,7 @@ struct pvhv_device {
 	u32 peer_state;
 	u32 generation;
 	u32 flags;
+	u64 offer;
 	int error;
 };
 
@@ -258,6 +260,15 @@ void pvhv_prop_add(struct pvhv_props *p, u16 key, u16 index, u64 value);
 u64 pvhv_prop_get(const struct pvhv_props *p, u16 key, u16 index, u64 otherwise);
 int pvhv_publish(struct pvhv_device *dev, u32 state, const struct pvhv_props *p);
 struct pvhv_props *pvhv_read_peer(struct pvhv_device *dev, u32 *state);
+
+/*
+ * Frontend: give what is offered a number; has the backend taken that? Backend: take
+ * and say which
+ */
+void pvhv_offer_make(struct pvhv_device *dev, struct pvhv_props *p);
+bool pvhv_offer_taken(struct pvhv_device *dev, const struct pvhv_props *p);
+void pvhv_offer_take(struct pvhv_device *dev, const struct pvhv_props *p);
+void pvhv_offer_say(struct pvhv_device *dev, struct pvhv_props *p);
 
 /* Revoke, then put_page(): at once, or when the peer does not use the page any more */
 void pvhv_revoke_put(struct pvhv_device *dev, pvhv_grant_t ref, struct page *page);

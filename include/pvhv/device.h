@@ -122,6 +122,7 @@ struct pvhv_device_info {
 #define PVHV_PROP_RING_PAGES	2	/* of each area; the backend's: the most it takes */
 #define PVHV_PROP_RING_REF	3	/* grant of page i % 16 of area i / 16 */
 #define PVHV_PROP_PORT		4	/* of area i, made for the backend to bind */
+#define PVHV_PROP_OFFER		5	/* a number for all this; the backend's: the one it took */
 #define PVHV_MAX_RING_PAGES	8
 #define PVHV_MAX_AREAS		24
 

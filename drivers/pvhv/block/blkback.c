@@ -82,6 +82,8 @@ static int blkback_publish(struct blkback *bd, u32 state)
 		pvhv_prop_add(props, PVHV_BLK_SERIAL, i, word);
 	}
 
+	pvhv_offer_say(bd->dev, props);
+
 	err = props->error ?: pvhv_publish(bd->dev, state, props);
 	if (!err)
 		bd->state = state;
@@ -144,6 +146,7 @@ static int blkback_connect(struct blkback *bd)
 		}
 		bd->queues[bd->nr_queues++] = q;
 	}
+	pvhv_offer_take(bd->dev, props);
 	bd->sectors = blkback_capacity(bd);
 	err = blkback_publish(bd, PVHV_DEV_CONNECTED);
 	if (err)

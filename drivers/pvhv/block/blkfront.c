@@ -290,16 +290,22 @@ static int blkfront_offer(struct blkfront *bf)
 	struct pvhv_props *props;
 	unsigned int nr, i;
 	int err = 0;
+	u32 state;
 
-	props = pvhv_read_peer(bf->dev, NULL);
+	props = pvhv_read_peer(bf->dev, &state);
 	if (IS_ERR(props))
 		return PTR_ERR(props);
+	if (state != PVHV_DEV_INIT_WAIT) {
+		kfree(props);
+		return 0;	/* there will be news */
+	}
 	nr = blkfront_number(props, PVHV_PROP_NR_QUEUES, 1, 1, bf->max_queues);
 	bf->ring_pages = blkfront_number(props, PVHV_PROP_RING_PAGES, 1, 1,
 					 clamp(ring_pages, 1U, (unsigned int)PVHV_MAX_RING_PAGES));
 	props->nr = 0;
 	pvhv_prop_add(props, PVHV_PROP_NR_QUEUES, 0, nr);
 	pvhv_prop_add(props, PVHV_PROP_RING_PAGES, 0, bf->ring_pages);
+	pvhv_offer_make(bf->dev, props);
 	for (i = 0; i < nr && !err; i++) {
 		err = blkfront_queue_create(bf->queues[i], bf->ring_pages);
 		if (!err)
@@ -330,6 +336,10 @@ static int blkfront_connect(struct blkfront *bf)
 	err = 0;
 	if (state != PVHV_DEV_CONNECTED)
 		goto out;	/* there will be news */
+	if (!pvhv_offer_taken(bf->dev, props)) {
+		blkfront_reopen(bf);
+		goto out;
+	}
 	err = -EINVAL;
 	logical = pvhv_prop_get(props, PVHV_BLK_LOGICAL, 0, 0);
 	if (logical < SECTOR_SIZE || logical > PAGE_SIZE || !is_power_of_2(logical))

@@ -137,6 +137,63 @@ fail:
 }
 EXPORT_SYMBOL_GPL(pvhv_read_peer);
 
+/*
+ * ---- offers ----
+ *
+ * A frontend that begins anew while its backend connects still sees INIT_WAIT, offers other
+ * rings, and then sees CONNECTED, which is not about these. States alone do not tell.
+ */
+
+/**
+ * pvhv_offer_make - frontend: number an offer
+ * @dev:	the device
+ * @p:		the properties to be published with INITIALISED
+ */
+void pvhv_offer_make(struct pvhv_device *dev, struct pvhv_props *p)
+{
+	pvhv_prop_add(p, PVHV_PROP_OFFER, 0, ++dev->offer);
+}
+EXPORT_SYMBOL_GPL(pvhv_offer_make);
+
+/**
+ * pvhv_offer_taken - frontend: is the backend connected to what was offered last?
+ * @dev:	the device
+ * @p:		properties of a CONNECTED backend
+ *
+ * Return: true, also if the backend does not say. If false, close and begin anew: then it
+ * sees what is offered next.
+ */
+bool pvhv_offer_taken(struct pvhv_device *dev, const struct pvhv_props *p)
+{
+	if (pvhv_prop_get(p, PVHV_PROP_OFFER, 0, dev->offer) == dev->offer)
+		return true;
+	dev_info_ratelimited(&dev->dev, "the backend is connected to another offer: once more\n");
+	return false;
+}
+EXPORT_SYMBOL_GPL(pvhv_offer_taken);
+
+/**
+ * pvhv_offer_take - backend: these properties are what it connects to
+ * @dev:	the device
+ * @p:		the frontend's; 0 is for one without numbers
+ */
+void pvhv_offer_take(struct pvhv_device *dev, const struct pvhv_props *p)
+{
+	dev->offer = pvhv_prop_get(p, PVHV_PROP_OFFER, 0, 0);
+}
+EXPORT_SYMBOL_GPL(pvhv_offer_take);
+
+/**
+ * pvhv_offer_say - backend: say which offer was taken
+ * @dev:	the device
+ * @p:		the properties to be published with CONNECTED
+ */
+void pvhv_offer_say(struct pvhv_device *dev, struct pvhv_props *p)
+{
+	pvhv_prop_add(p, PVHV_PROP_OFFER, 0, dev->offer);
+}
+EXPORT_SYMBOL_GPL(pvhv_offer_say);
+
 /* ---- pages that the peer does not give back ---- */
 
 /*

@@ -130,11 +130,12 @@ static int publish(struct conback *cb, u32 state)
 	struct pvhv_props *p = NULL;
 	int err;
 
-	if (state == PVHV_DEV_INIT_WAIT) {
+	if (state == PVHV_DEV_INIT_WAIT || state == PVHV_DEV_CONNECTED) {
 		p = pvhv_props_alloc();
 		if (!p)
 			return -ENOMEM;
 		pvhv_prop_add(p, PVHV_PROP_RING_PAGES, 0, PVHV_CON_RING_PAGES);
+		pvhv_offer_say(cb->pdev, p);
 	}
 	err = pvhv_publish(cb->pdev, state, p);
 	if (!err)
@@ -173,9 +174,11 @@ static int connect(struct conback *cb)
 	p = pvhv_read_peer(cb->pdev, &state);
 	if (IS_ERR(p))
 		return PTR_ERR(p);
+	err = -EAGAIN;
+	if (state != PVHV_DEV_INITIALISED)
+		goto out;	/* there will be news */
 	err = -EPROTO;
-	if (state != PVHV_DEV_INITIALISED ||
-	    pvhv_prop_get(p, PVHV_PROP_RING_PAGES, 0, 0) > PVHV_CON_RING_PAGES)
+	if (pvhv_prop_get(p, PVHV_PROP_RING_PAGES, 0, 0) > PVHV_CON_RING_PAGES)
 		goto out;
 	err = pvhv_area_accept(&cb->area, cb->pdev, 0, p, conback_event, cb, 0);
 	if (err)
@@ -199,6 +202,7 @@ static int connect(struct conback *cb)
 	pvhv_console_attach(cb->con, conback_pump, cb);
 	/* Events before this were lost. */
 	move(cb, false);
+	pvhv_offer_take(cb->pdev, p);
 	err = publish(cb, PVHV_DEV_CONNECTED);
 	if (err)
 		disconnect(cb);
@@ -210,6 +214,7 @@ out:
 static void conback_changed(struct pvhv_device *pdev)
 {
 	struct conback *cb = dev_get_drvdata(&pdev->dev);
+	int err;
 
 	mutex_lock(&cb->state_lock);
 	if (pdev->flags & PVHV_DEV_PEER_DEAD) {
@@ -225,7 +230,10 @@ static void conback_changed(struct pvhv_device *pdev)
 		break;
 	case PVHV_DEV_INITIALISED:
 		/* A guest can do this as often as it likes: nothing is printed. */
-		if (cb->state == PVHV_DEV_INIT_WAIT && connect(cb))
+		if (cb->state != PVHV_DEV_INIT_WAIT)
+			break;
+		err = connect(cb);
+		if (err && err != -EAGAIN)
 			publish(cb, PVHV_DEV_CLOSING);
 		break;
 	case PVHV_DEV_CLOSING:

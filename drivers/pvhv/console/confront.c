@@ -141,12 +141,16 @@ static int offer(struct confront *cf)
 						     sizeof(struct pvhv_con_slot),
 						     sizeof(struct pvhv_con_slot));
 	struct pvhv_props *p;
-	int err;
+	int err = 0;
+	u32 state;
 
+	p = pvhv_read_peer(cf->pdev, &state);
+	if (IS_ERR(p))
+		return PTR_ERR(p);
+	if (state != PVHV_DEV_INIT_WAIT)
+		goto out;	/* there will be news */
 	cf->seen = cf->pdev->generation;
-	p = pvhv_props_alloc();
-	if (!p)
-		return -ENOMEM;
+	p->nr = 0;
 	err = pvhv_area_create(&cf->area, cf->pdev, PVHV_CON_RING_PAGES, confront_event, cf,
 			       PVHV_EVENT_ATOMIC);
 	if (err)
@@ -158,12 +162,42 @@ static int offer(struct confront *cf)
 	cf->slot.len = 0;
 	cf->slot_at = 0;
 	pvhv_prop_add(p, PVHV_PROP_RING_PAGES, 0, PVHV_CON_RING_PAGES);
+	pvhv_offer_make(cf->pdev, p);
 	pvhv_area_offer(&cf->area, 0, p);
 	err = publish(cf, PVHV_DEV_INITIALISED, p);
 	if (err)
 		pvhv_area_destroy(&cf->area);
 out:
 	kfree(p);
+	return err;
+}
+
+/* The backend has mapped them. */
+static int connect(struct confront *cf)
+{
+	struct pvhv_props *p;
+	bool taken;
+	u32 state;
+	int err;
+
+	/* It has been closed, and that could not be published. */
+	if (!cf->area.dev)
+		return -ENODEV;
+	p = pvhv_read_peer(cf->pdev, &state);
+	if (IS_ERR(p))
+		return PTR_ERR(p);
+	taken = pvhv_offer_taken(cf->pdev, p);
+	kfree(p);
+	if (state != PVHV_DEV_CONNECTED)
+		return 0;	/* there will be news */
+	if (!taken) {
+		reopen(cf);
+		return 0;
+	}
+	pvhv_console_use(cf);
+	err = publish(cf, PVHV_DEV_CONNECTED, NULL);
+	/* What has come before, and output that has waited for a hypercall */
+	pvhv_console_poll();
 	return err;
 }
 
@@ -184,16 +218,16 @@ static void confront_changed(struct pvhv_device *pdev)
 			err = offer(cf);
 		break;
 	case PVHV_DEV_CONNECTED:
-		if (cf->state != PVHV_DEV_INITIALISED)
-			break;
-		pvhv_console_use(cf);
-		err = publish(cf, PVHV_DEV_CONNECTED, NULL);
-		/* What has come before, and output that has waited for a hypercall */
-		pvhv_console_poll();
+		if (cf->state == PVHV_DEV_INITIALISED)
+			err = connect(cf);
 		break;
 	case PVHV_DEV_CLOSING:
-		/* For good: it says that we have broken a rule. Hypercalls go on. */
-		close_device(cf);
+		/*
+		 * For good: it says that we have broken a rule. Hypercalls go on. But what
+		 * has not been offered yet breaks none: it is about the last time.
+		 */
+		if (cf->state != PVHV_DEV_INITIALISING)
+			close_device(cf);
 		break;
 	case PVHV_DEV_CLOSED:
 		if (cf->state != PVHV_DEV_INITIALISING && cf->state != PVHV_DEV_CLOSED)

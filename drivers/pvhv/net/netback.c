@@ -177,6 +177,7 @@ static int publish(struct netback *nb, u32 state)
 	pvhv_prop_add(p, PVHV_NET_LINK, 0, link);
 	pvhv_prop_add(p, PVHV_NET_MAC, 0, pvhv_net_mac_to_prop(nb->pdev->config->mac));
 	pvhv_prop_add(p, PVHV_NET_MTU, 0, mtu);
+	pvhv_offer_say(nb->pdev, p);
 	err = pvhv_publish(nb->pdev, state, p);
 	kfree(p);
 	if (err)
@@ -238,11 +239,15 @@ static int connect(struct netback *nb)
 	p = pvhv_read_peer(nb->pdev, &state);
 	if (IS_ERR(p))
 		return PTR_ERR(p);
+	err = -EAGAIN;
+	if (state != PVHV_DEV_INITIALISED)
+		goto out;	/* there will be news */
 	err = -EINVAL;
 	nr = pvhv_prop_get(p, PVHV_PROP_NR_QUEUES, 0, 1);
-	if (state != PVHV_DEV_INITIALISED || !nr || nr > nb->max_queues)
+	if (!nr || nr > nb->max_queues)
 		goto out;
 
+	pvhv_offer_take(nb->pdev, p);
 	nb->broken = NULL;
 	atomic_set(&nb->nr_stalled, 0);
 	for (i = 0; i < nr; i++) {
@@ -325,7 +330,7 @@ static void netback_changed(struct pvhv_device *pdev)
 		if (nb->state != PVHV_DEV_INIT_WAIT || pdev->generation == nb->stale)
 			break;
 		err = connect(nb);
-		if (err) {
+		if (err && err != -EAGAIN) {
 			/* A guest can do this as often as it likes. */
 			if (net_ratelimit())
 				netdev_warn(nb->ndev, "cannot connect to the frontend: %d\n", err);

@@ -320,6 +320,7 @@ static int offer(struct netfront *nf)
 	pvhv_prop_add(p, PVHV_PROP_NR_QUEUES, 0, nr);
 	pvhv_prop_add(p, PVHV_PROP_RING_PAGES, 0, pages);
 	pvhv_prop_add(p, PVHV_NET_FEATURES, 0, PVHV_NET_ALL_FEATURES);
+	pvhv_offer_make(nf->pdev, p);
 	for (i = 0; i < nr; i++) {
 		err = create_queue(&nf->queues[i], pages, pages);
 		if (err)
@@ -350,6 +351,11 @@ static int connect(struct netfront *nf)
 	if (state != PVHV_DEV_CONNECTED) {
 		kfree(p);
 		return 0;	/* there will be news */
+	}
+	if (!pvhv_offer_taken(nf->pdev, p)) {
+		kfree(p);
+		reopen(nf);
+		return 0;
 	}
 	rtnl_lock();
 	err = netif_set_real_num_tx_queues(nf->ndev, nf->nr_queues) ?:

@@ -25,6 +25,7 @@ static void offer(void)
 	mine.nr_props = 0;
 	prop(PVHV_PROP_NR_QUEUES, 0, NR_QUEUES);
 	prop(PVHV_PROP_RING_PAGES, 0, PAGES);
+	offer_number();
 	for (u32 n = 0; n < NR_QUEUES; n++)
 		offer_area(&queues[n], n, sizeof(struct pvhv_blk_request),
 			   sizeof(struct pvhv_blk_response));
@@ -33,10 +34,8 @@ static void offer(void)
 static bool connect(void)
 {
 	offer();
-	check_eq(publish(PVHV_DEV_INITIALISED), 0, "publishing INITIALISED");
-	if (!wait_state(PVHV_DEV_CONNECTED))
+	if (!connect_offer())
 		return false;
-	check_eq(publish(PVHV_DEV_CONNECTED), 0, "publishing CONNECTED");
 	for (u32 i = 0; i < ARRAY_SIZE(data); i++)
 		grant(DATA_REF(i), gpa_of(data[i]) >> 12, PVHV_GRANT_PERMIT);
 	return true;

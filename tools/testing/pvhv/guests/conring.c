@@ -14,17 +14,14 @@ static void offer(void)
 {
 	mine.nr_props = 0;
 	prop(PVHV_PROP_RING_PAGES, 0, PAGES);
+	offer_number();
 	offer_area(&con, 0, sizeof(struct pvhv_con_slot), sizeof(struct pvhv_con_slot));
 }
 
 static bool connect(void)
 {
 	offer();
-	check_eq(publish(PVHV_DEV_INITIALISED), 0, "publishing INITIALISED");
-	if (!wait_state(PVHV_DEV_CONNECTED))
-		return false;
-	check_eq(publish(PVHV_DEV_CONNECTED), 0, "publishing CONNECTED");
-	return true;
+	return connect_offer();
 }
 
 /* From whatever to a backend that waits for us: one that does already need not close. */

@@ -30,13 +30,12 @@ static bool fill(void)
 		return false;
 	prop(PVHV_PROP_NR_QUEUES, 0, NR_QUEUES);
 	prop(PVHV_PROP_RING_PAGES, 0, PAGES);
+	offer_number();
 	for (u32 n = 0; n < NR_QUEUES; n++)
 		offer_area(&queues[n], n, sizeof(struct pvhv_blk_request),
 			   sizeof(struct pvhv_blk_response));
-	check_eq(publish(PVHV_DEV_INITIALISED), 0, "publishing INITIALISED");
-	if (!wait_state(PVHV_DEV_CONNECTED))
+	if (!connect_offer())
 		return false;
-	check_eq(publish(PVHV_DEV_CONNECTED), 0, "publishing CONNECTED");
 	for (u32 n = 0; n < NR_QUEUES; n++) {
 		for (u32 i = 0; i < queues[n].requests.nr; i++, sent++) {
 			r.id = i;

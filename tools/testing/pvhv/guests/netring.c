@@ -35,6 +35,7 @@ static void offer(void)
 	mine.nr_props = 0;
 	prop(PVHV_PROP_NR_QUEUES, 0, NR_AREAS / 2);
 	prop(PVHV_PROP_RING_PAGES, 0, PAGES);
+	offer_number();
 	prop(PVHV_NET_FEATURES, 0, PVHV_NET_F_CSUM | PVHV_NET_F_TSO4 | PVHV_NET_F_TSO6);
 	for (u32 n = 0; n < NR_AREAS; n += 2) {
 		offer_area(&areas[n], n, sizeof(union pvhv_net_tx_request),
@@ -47,10 +48,8 @@ static void offer(void)
 static bool connect(void)
 {
 	offer();
-	check_eq(publish(PVHV_DEV_INITIALISED), 0, "publishing INITIALISED");
-	if (!wait_state(PVHV_DEV_CONNECTED))
+	if (!connect_offer())
 		return false;
-	check_eq(publish(PVHV_DEV_CONNECTED), 0, "publishing CONNECTED");
 	for (u32 i = 0; i < ARRAY_SIZE(data); i++)
 		grant(DATA_REF(i), gpa_of(data[i]) >> 12,
 		      PVHV_GRANT_PERMIT | PVHV_GRANT_READONLY);

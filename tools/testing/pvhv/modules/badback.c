@@ -76,6 +76,10 @@ static ulong features = PVHV_BLK_F_FLUSH;
 module_param(features, ulong, 0644);
 MODULE_PARM_DESC(features, "PVHV_BLK_F_xxx that the frontend is told, with limits that make no sense");
 
+static uint stale;
+module_param(stale, uint, 0644);
+MODULE_PARM_DESC(stale, "so many times CONNECTED is about another offer");
+
 static int state_set(const char *text, const struct kernel_param *kp);
 static const struct kernel_param_ops state_ops = { .set = state_set };
 module_param_cb(state, &state_ops, NULL, 0200);
@@ -243,6 +247,7 @@ static int badback_publish(struct badback *b, u32 state)
 	pvhv_prop_add(props, PVHV_BLK_IO_OPT, 0, ~0ULL);
 	pvhv_prop_add(props, PVHV_BLK_SERIAL, 0, ~0ULL);
 	pvhv_prop_add(props, 999, 999, ~0ULL);
+	pvhv_offer_say(b->dev, props);
 	err = pvhv_publish(b->dev, state, props);
 	kfree(props);
 	return err;
@@ -273,6 +278,7 @@ static void connect(struct badback *b)
 		return;
 	/* It may have begun anew unseen. */
 	disconnect(b);
+	pvhv_offer_take(b->dev, props);
 	err = pvhv_area_accept(&b->area, b->dev, 0, props, badback_event, b, 0);
 	kfree(props);
 	if (err)
@@ -288,6 +294,19 @@ static void connect(struct badback *b)
 	badback_event(b);
 }
 
+/* Say that it is connected, to what is offered or to what was offered @before that. */
+static int pretend(struct badback *b, unsigned int before)
+{
+	struct pvhv_props *props = pvhv_read_peer(b->dev, NULL);
+
+	if (IS_ERR(props))
+		return PTR_ERR(props);
+	pvhv_offer_take(b->dev, props);
+	b->dev->offer -= before;
+	kfree(props);
+	return badback_publish(b, PVHV_DEV_CONNECTED);
+}
+
 /* What this side has to say to the other's state. Called with b->control */
 static void badback_answer(struct badback *b)
 {
@@ -296,12 +315,18 @@ static void badback_answer(struct badback *b)
 	switch (dev->peer_state) {
 	case PVHV_DEV_INITIALISING:
 		disconnect(b);
+		if (dev->state == PVHV_DEV_CONNECTED)
+			pvhv_publish(dev, PVHV_DEV_CLOSED, NULL);
 		if (dev->state == PVHV_DEV_CLOSED)
 			badback_publish(b, PVHV_DEV_INIT_WAIT);
 		break;
 	case PVHV_DEV_INITIALISED:
-		if (dev->state == PVHV_DEV_INIT_WAIT)
+		if (dev->state != PVHV_DEV_INIT_WAIT)
+			break;
+		if (!READ_ONCE(stale))
 			connect(b);
+		else if (!pretend(b, 1))
+			WRITE_ONCE(stale, stale - 1);
 		break;
 	case PVHV_DEV_CLOSING:
 	case PVHV_DEV_CLOSED:
@@ -334,7 +359,7 @@ static int state_set(const char *text, const struct kernel_param *kp)
 	mutex_lock(&badbacks_lock);
 	list_for_each_entry(b, &badbacks, list) {
 		mutex_lock(&b->control);
-		err = badback_publish(b, state);
+		err = state == PVHV_DEV_CONNECTED ? pretend(b, 0) : badback_publish(b, state);
 		/* A frontend that is INITIALISING already will not say so again. */
 		if (!err && state == PVHV_DEV_CLOSED)
 			badback_answer(b);

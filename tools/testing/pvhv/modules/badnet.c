@@ -33,6 +33,10 @@ MODULE_PARM_DESC(features, "PVHV_NET_F_xxx");
 module_param(linked, ulong, 0644);
 MODULE_PARM_DESC(linked, "carrier");
 
+static uint stale;
+module_param(stale, uint, 0644);
+MODULE_PARM_DESC(stale, "so many times CONNECTED is about another offer");
+
 LIST_HEAD(badnet_devices);
 DEFINE_MUTEX(badnet_devices_lock);	/* the list */
 
@@ -53,6 +57,7 @@ static int badnet_publish(struct badnet *b, u32 state)
 	pvhv_prop_add(props, PVHV_NET_MTU, 0, READ_ONCE(mtu));
 	pvhv_prop_add(props, PVHV_PROP_PORT, 0, ~0ULL);
 	pvhv_prop_add(props, 999, 999, ~0ULL);
+	pvhv_offer_say(b->dev, props);
 	err = pvhv_publish(b->dev, state, props);
 	kfree(props);
 	return err;
@@ -94,6 +99,7 @@ static void connect(struct badnet *b)
 		return;
 	/* It may have begun anew unseen. */
 	disconnect(b);
+	pvhv_offer_take(b->dev, props);
 	nr = min_t(u64, pvhv_prop_get(props, PVHV_PROP_NR_QUEUES, 0, 1), MAX_QUEUES);
 	for (i = 0; i < nr; i++)
 		if (accept_queue(&b->q[i], i, props))
@@ -111,6 +117,19 @@ static void connect(struct badnet *b)
 		badnet_event(&b->q[i]);
 }
 
+/* Say that it is connected, to what is offered or to what was offered @before that. */
+static int pretend(struct badnet *b, unsigned int before)
+{
+	struct pvhv_props *props = pvhv_read_peer(b->dev, NULL);
+
+	if (IS_ERR(props))
+		return PTR_ERR(props);
+	pvhv_offer_take(b->dev, props);
+	b->dev->offer -= before;
+	kfree(props);
+	return badnet_publish(b, PVHV_DEV_CONNECTED);
+}
+
 /* What this side has to say to the other's state. Called with b->control */
 static void badnet_answer(struct badnet *b)
 {
@@ -119,16 +138,22 @@ static void badnet_answer(struct badnet *b)
 	switch (dev->peer_state) {
 	case PVHV_DEV_INITIALISING:
 		disconnect(b);
+		if (dev->state == PVHV_DEV_CONNECTED)
+			pvhv_publish(dev, PVHV_DEV_CLOSED, NULL);
 		if (dev->state == PVHV_DEV_CLOSED)
 			badnet_publish(b, PVHV_DEV_INIT_WAIT);
 		break;
 	case PVHV_DEV_INITIALISED:
 		if (dev->state != PVHV_DEV_INIT_WAIT)
 			break;
-		if (READ_ONCE(absent))
-			badnet_publish(b, PVHV_DEV_CONNECTED);
-		else
+		if (READ_ONCE(stale)) {
+			if (!pretend(b, 1))
+				WRITE_ONCE(stale, stale - 1);
+		} else if (READ_ONCE(absent)) {
+			pretend(b, 0);
+		} else {
 			connect(b);
+		}
 		break;
 	case PVHV_DEV_CLOSING:
 	case PVHV_DEV_CLOSED:
@@ -161,7 +186,7 @@ static int state_set(const char *text, const struct kernel_param *kp)
 	mutex_lock(&badnet_devices_lock);
 	list_for_each_entry(b, &badnet_devices, list) {
 		mutex_lock(&b->control);
-		err = badnet_publish(b, state);
+		err = state == PVHV_DEV_CONNECTED ? pretend(b, 0) : badnet_publish(b, state);
 		/* A frontend that is INITIALISING already will not say so again. */
 		if (!err && state == PVHV_DEV_CLOSED)
 			badnet_answer(b);

@@ -89,6 +89,13 @@ in_guest 20 "{ $(read_one); echo \$? >/tmp/silent; } 2>/dev/null & sleep 1"
 detach
 guest_expect silent-ends 0 60 'until_true 50 [ -s /tmp/silent ] && [ "$(cat /tmp/silent)" != 0 ]'
 
+# connected, but to what was offered before: it offers again
+echo 3 >$parameters/stale
+attach
+guest_expect other-offer 0 60 "until_true 20 [ -b $disk ] && $(read_one)"
+[ "$(cat $parameters/stale)" = 0 ] && ok other-offers-made || not_ok other-offers-made "$(cat $parameters/stale) are left"
+detach
+
 # states in any order, see net-badstate
 attach
 guest_expect states-before 0 60 "until_true 20 [ -b $disk ] && $(read_one)"

@@ -132,6 +132,14 @@ guest_expect unbind-guest 0 100 'for i in $(seq 1 20); do
 	[ "$(cat $(front 0)/state)" = closed ] || break;
 	wait; echo $(front 0) >/sys/bus/pvhv/drivers/pvhv-blkfront/bind || break;
 	until_true 10 state_is 0 "connected connected" || break; done; [ $i = 20 ] && reads first'
+# it goes and comes while the backend is still connecting to what it offered before
+guest_expect rebind-guest 0 200 'again() {
+		echo $(front 0) >/sys/bus/pvhv/drivers/pvhv-blkfront/unbind &&
+		echo $(front 0) >/sys/bus/pvhv/drivers/pvhv-blkfront/bind; }
+	for i in $(seq 0 19); do
+		again && usleep $((i * 600)) && again && until_true 20 state_is 0 "connected connected" &&
+		until_true 10 reads first || break
+	done; [ $i = 19 ]'
 for i in $(seq 1 20); do
 	echo "${dir##*/}" >/sys/bus/pvhv/drivers/pvhv-blkback/unbind || break
 	[ "$(cat "$dir/state")" = closed ] || break

@@ -25,6 +25,12 @@ detach
 guest_free
 before=$free
 
+# connected, but to what was offered before: it offers again
+set_to stale 3
+with_guest other-offer 'small && large'
+[ "$(cat $parameters/stale)" = 0 ] && ok other-offers-made || not_ok other-offers-made "$(cat $parameters/stale) are left"
+detach
+
 for mode in tx-id-too-large tx-id-not-sent tx-twice tx-keep tx-prod-too-far tx-prod-back \
 	tx-cons-too-far tx-cons-back rx-id-too-large rx-id-unknown rx-twice rx-keep rx-prod-too-far \
 	rx-prod-back rx-cons-too-far rx-cons-back rx-len-0 rx-len-4097 rx-len-huge rx-more-missing \

@@ -89,6 +89,30 @@ void set_prop(u16 key, u16 index, u64 value)
 			mine.props[i].value = value;
 }
 
+/* Each offer has a number of its own, of more than 32 bits. */
+static u64 offered;
+
+void offer_number(void)
+{
+	offered += 0x100000001;
+	prop(PVHV_PROP_OFFER, 0, offered);
+}
+
+bool connect_offer(void)
+{
+	u64 taken = 0;
+
+	check_eq(publish(PVHV_DEV_INITIALISED), 0, "publishing INITIALISED");
+	if (!wait_state(PVHV_DEV_CONNECTED) || !read_peer())
+		return false;
+	for (u32 i = 0; i < theirs.nr_props; i++)
+		if (theirs.props[i].key == PVHV_PROP_OFFER)
+			taken = theirs.props[i].value;
+	check_eq(taken, offered, "the offer that was taken");
+	check_eq(publish(PVHV_DEV_CONNECTED), 0, "publishing CONNECTED");
+	return true;
+}
+
 void offer_area(struct area *a, u32 n, u32 request_size, u32 response_size)
 {
 	struct pvhv_ring_layout l = pvhv_ring_layout(PAGES, request_size, response_size);

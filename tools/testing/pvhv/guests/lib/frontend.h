@@ -48,6 +48,10 @@ void set_prop(u16 key, u16 index, u64 value);
 
 /* Empty rings in area @n, granted, with a new port; and their properties */
 void offer_area(struct area *a, u32 n, u32 request_size, u32 response_size);
+/* The number of what is offered, into @mine */
+void offer_number(void);
+/* INITIALISED with @mine, until both are CONNECTED, and to that offer */
+bool connect_offer(void);
 void push(struct area *a);
 /* The next response; false after some time, or if the ring is broken */
 bool get(struct area *a, void *response);
