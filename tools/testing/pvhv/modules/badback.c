@@ -16,6 +16,8 @@
 #include <pvhv/bus.h>
 #include <pvhv/ring.h>
 
+#include "badoffer.h"
+
 enum badback_mode {
 	GOOD,
 	ID_TOO_LARGE,	/* a response to an id that cannot be */
@@ -297,14 +299,7 @@ static void connect(struct badback *b)
 /* Say that it is connected, to what is offered or to what was offered @before that. */
 static int pretend(struct badback *b, unsigned int before)
 {
-	struct pvhv_props *props = pvhv_read_peer(b->dev, NULL);
-
-	if (IS_ERR(props))
-		return PTR_ERR(props);
-	pvhv_offer_take(b->dev, props);
-	b->dev->offer -= before;
-	kfree(props);
-	return badback_publish(b, PVHV_DEV_CONNECTED);
+	return badoffer_take(b->dev, before) ?: badback_publish(b, PVHV_DEV_CONNECTED);
 }
 
 /* What this side has to say to the other's state. Called with b->control */

@@ -8,6 +8,7 @@
 #include <linux/slab.h>
 
 #include "badnet.h"
+#include "badoffer.h"
 
 static int state_set(const char *text, const struct kernel_param *kp);
 static const struct kernel_param_ops state_ops = { .set = state_set };
@@ -120,14 +121,7 @@ static void connect(struct badnet *b)
 /* Say that it is connected, to what is offered or to what was offered @before that. */
 static int pretend(struct badnet *b, unsigned int before)
 {
-	struct pvhv_props *props = pvhv_read_peer(b->dev, NULL);
-
-	if (IS_ERR(props))
-		return PTR_ERR(props);
-	pvhv_offer_take(b->dev, props);
-	b->dev->offer -= before;
-	kfree(props);
-	return badnet_publish(b, PVHV_DEV_CONNECTED);
+	return badoffer_take(b->dev, before) ?: badnet_publish(b, PVHV_DEV_CONNECTED);
 }
 
 /* What this side has to say to the other's state. Called with b->control */
