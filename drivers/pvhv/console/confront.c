@@ -176,9 +176,8 @@ out:
 static int connect(struct confront *cf)
 {
 	struct pvhv_props *p;
-	bool taken;
+	int err = 0;
 	u32 state;
-	int err;
 
 	/* It has been closed, and that could not be published. */
 	if (!cf->area.dev)
@@ -186,18 +185,18 @@ static int connect(struct confront *cf)
 	p = pvhv_read_peer(cf->pdev, &state);
 	if (IS_ERR(p))
 		return PTR_ERR(p);
-	taken = pvhv_offer_taken(cf->pdev, p);
-	kfree(p);
 	if (state != PVHV_DEV_CONNECTED)
-		return 0;	/* there will be news */
-	if (!taken) {
+		goto out;	/* there will be news */
+	if (!pvhv_offer_taken(cf->pdev, p)) {
 		reopen(cf);
-		return 0;
+		goto out;
 	}
 	pvhv_console_use(cf);
 	err = publish(cf, PVHV_DEV_CONNECTED, NULL);
 	/* What has come before, and output that has waited for a hypercall */
 	pvhv_console_poll();
+out:
+	kfree(p);
 	return err;
 }
 
